@@ -1,0 +1,207 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"golang.org/x/net/idna"
+)
+
+// reserved are the first path segments that the edge keeps for itself.
+var reserved = map[string]bool{
+	"robots.txt": true, "favicon.ico": true, "fairlead.js": true, ".well-known": true,
+	"track": true, "postback": true, "webhooks": true, "openapi.json": true,
+	"healthz": true, "readyz": true, "metrics": true,
+}
+
+// CheckSlug reports what is wrong with a slug that somebody wants to create.
+func CheckSlug(slug string) error {
+	if slug == "" || len(slug) > MaxSlug {
+		return fmt.Errorf("a slug has 1 to %d bytes, this one has %d", MaxSlug, len(slug))
+	}
+	for i := range len(slug) {
+		if !SlugByte(slug[i]) {
+			return fmt.Errorf("slug %q: byte %d is %q; a slug is made of letters, digits and - . _ ~ /", slug, i+1, slug[i])
+		}
+	}
+	if slug[0] == '/' || slug[len(slug)-1] == '/' || strings.Contains(slug, "//") {
+		return fmt.Errorf("slug %q: a / stands between two parts", slug)
+	}
+	for part := range strings.SplitSeq(slug, "/") {
+		if part == "." || part == ".." {
+			return fmt.Errorf("slug %q: browsers take the part %q away", slug, part)
+		}
+	}
+	first, _, _ := strings.Cut(FoldSlug(slug), "/")
+	if reserved[first] {
+		return fmt.Errorf("slug %q: %q is kept for the product itself", slug, first)
+	}
+	return nil
+}
+
+// SlugByte reports whether b may stand in a slug.
+func SlugByte(b byte) bool {
+	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' ||
+		b == '-' || b == '.' || b == '_' || b == '~' || b == '/'
+}
+
+// FoldSlug returns the form under which a slug is looked up: case does not matter.
+func FoldSlug(slug string) string { return strings.ToLower(slug) }
+
+// FoldEmail returns the form under which an e-mail address is looked up.
+func FoldEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+
+// Destination errors.
+var (
+	ErrDestinationForm = errors.New("destination is not a web address")
+	ErrDestinationHost = errors.New("destination is outside the program's allowed domains")
+)
+
+// Destinations decides where links may lead: the compiled list of a program's allowed domains.
+type Destinations struct {
+	rules    []destinationRule
+	loopback bool
+}
+
+type destinationRule struct{ host, path string }
+
+// NewDestinations compiles a list of allowed domains: a host each, optionally followed by a path prefix
+// ("apps.example/our-app"). allowLoopback admits http on loopback addresses that the list names, for a
+// demo or a test on one machine.
+func NewDestinations(allowed []string, allowLoopback bool) (*Destinations, error) {
+	d := &Destinations{loopback: allowLoopback}
+	for _, entry := range allowed {
+		host, path, _ := strings.Cut(entry, "/")
+		ascii, err := foldHost(host)
+		if err != nil {
+			return nil, fmt.Errorf("allowed domain %q: %w", entry, err)
+		}
+		if path = strings.TrimSuffix(path, "/"); path != "" {
+			path = "/" + path
+		}
+		d.rules = append(d.rules, destinationRule{host: ascii, path: path})
+	}
+	return d, nil
+}
+
+// Check parses raw the way a browser does and reports whether a link may lead there. It answers the
+// address in the form to store and send: scheme and host folded, the rest as it came.
+func (d *Destinations) Check(raw string) (string, error) {
+	if len(raw) > MaxDestination {
+		return "", fmt.Errorf("%w: %d bytes, at most %d", ErrDestinationForm, len(raw), MaxDestination)
+	}
+	for i := range len(raw) {
+		// A browser drops tabs and newlines, reads \ as /, and would see another address than we did.
+		if raw[i] <= ' ' || raw[i] == '\\' || raw[i] == 0x7f {
+			return "", fmt.Errorf("%w: byte %d is %q", ErrDestinationForm, i+1, raw[i])
+		}
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "", fmt.Errorf("%w: %q", ErrDestinationForm, raw)
+	}
+	scheme := strings.ToLower(u.Scheme)
+	if scheme != "https" && scheme != "http" || u.Opaque != "" || u.Host == "" {
+		return "", fmt.Errorf("%w: %q does not begin with https:// and a host", ErrDestinationForm, raw)
+	}
+	if u.User != nil {
+		return "", fmt.Errorf("%w: %q carries a user name", ErrDestinationForm, raw)
+	}
+	host, err := foldHost(u.Host)
+	if err != nil {
+		return "", fmt.Errorf("%w: %q: %w", ErrDestinationForm, raw, err)
+	}
+	if scheme == "http" && (!d.loopback || !isLoopback(host)) {
+		return "", fmt.Errorf("%w: %q is not https", ErrDestinationForm, raw)
+	}
+	if !d.allows(host, u.EscapedPath()) {
+		return "", fmt.Errorf("%w: %s", ErrDestinationHost, host)
+	}
+	rest := raw[len(u.Scheme)+len("://"):]
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[i:]
+		if rest[0] != '/' {
+			rest = "/" + rest
+		}
+	} else {
+		rest = "/"
+	}
+	return scheme + "://" + host + rest, nil
+}
+
+func (d *Destinations) allows(host, path string) bool {
+	bare, _, hasPort := strings.Cut(host, ":")
+	if strings.HasPrefix(host, "[") {
+		bare, hasPort = host, false
+	}
+	for _, r := range d.rules {
+		if host != r.host && !(hasPort && isLoopback(host) && bare == r.host) && !strings.HasSuffix(host, "."+r.host) {
+			continue
+		}
+		if r.path == "" {
+			return true
+		}
+		if dotted(path) {
+			continue // "/our-app/../else" leaves the prefix in the browser
+		}
+		if path == r.path || strings.HasPrefix(path, r.path+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// dotted reports whether a browser would shorten the path: a "." or ".." part, however it is escaped.
+func dotted(path string) bool {
+	for part := range strings.SplitSeq(path, "/") {
+		switch strings.ReplaceAll(strings.ToLower(part), "%2e", ".") {
+		case ".", "..":
+			return true
+		}
+	}
+	return false
+}
+
+// foldHost returns a host, with its port if it is not 443, in ASCII and lower case.
+func foldHost(hostport string) (string, error) {
+	host, port := hostport, ""
+	if i := strings.LastIndexByte(hostport, ':'); i >= 0 && !strings.HasSuffix(hostport, "]") {
+		host, port = hostport[:i], hostport[i+1:]
+	}
+	if strings.HasPrefix(host, "[") {
+		a, err := netip.ParseAddr(strings.Trim(host, "[]"))
+		if err != nil {
+			return "", fmt.Errorf("host %q is not an address", host)
+		}
+		host = "[" + a.String() + "]"
+	} else {
+		ascii, err := idna.Lookup.ToASCII(strings.TrimSuffix(host, "."))
+		if err != nil || ascii == "" {
+			return "", fmt.Errorf("host %q is not a domain name", host)
+		}
+		host = ascii
+	}
+	if port == "" || port == "443" {
+		return host, nil
+	}
+	for _, c := range port {
+		if c < '0' || c > '9' {
+			return "", fmt.Errorf("port %q is not a number", port)
+		}
+	}
+	return host + ":" + port, nil
+}
+
+func isLoopback(hostport string) bool {
+	if ap, err := netip.ParseAddrPort(hostport); err == nil {
+		return ap.Addr().IsLoopback()
+	}
+	if a, err := netip.ParseAddr(strings.Trim(hostport, "[]")); err == nil {
+		return a.IsLoopback()
+	}
+	host, _, _ := strings.Cut(hostport, ":")
+	return host == "localhost"
+}
