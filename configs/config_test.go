@@ -1,0 +1,129 @@
+package configs
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
+)
+
+func TestDefaultsAreValid(t *testing.T) {
+	c, err := Load("", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := c.Redirector.URL(), "http://127.0.0.1:8080"; got != want {
+		t.Errorf("redirector URL: got %q, want %q", got, want)
+	}
+	if got, want := c.Redirector.Journal.SyncEvery, 100*time.Millisecond; got != want {
+		t.Errorf("sync_every: got %v, want %v", got, want)
+	}
+	if got, want := c.Program.AllowedDomains, []string{"shop.example"}; !cmp.Equal(got, want) {
+		t.Errorf("allowed_domains: got %v, want %v", got, want)
+	}
+}
+
+func TestEachLayerWinsOverTheOneBefore(t *testing.T) {
+	flags := pflag.NewFlagSet("up", pflag.ContinueOnError)
+	flags.String("listen", "unused default", "")
+	load := func(file string, environ ...string) Config {
+		t.Helper()
+		c, err := Load(file, map[string]*pflag.Flag{"redirector.listen": flags.Lookup("listen")}, environ)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	f := func(what, got, want string) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: got %q, want %q", what, got, want)
+		}
+	}
+	f("default", load("").Redirector.Listen, "127.0.0.1:8080")
+	f("file", load("testdata/good.yaml").Redirector.Listen, "0.0.0.0:443")
+	f("environment", load("testdata/good.yaml", "FAIRLEAD_REDIRECTOR_LISTEN=0.0.0.0:1").Redirector.Listen, "0.0.0.0:1")
+	flags.Set("listen", "0.0.0.0:2")
+	f("flag", load("testdata/good.yaml", "FAIRLEAD_REDIRECTOR_LISTEN=0.0.0.0:1").Redirector.Listen, "0.0.0.0:2")
+
+	c := load("testdata/good.yaml", "FAIRLEAD_REDIS_ADDRS=a:1, b:2", "HOME=/root")
+	f("list from the environment", strings.Join(c.Redis.Addrs, "|"), "a:1|b:2")
+	f("public URL without its slash", c.Redirector.URL(), "https://go.example")
+	f("job from the file", c.Aggregator.Jobs["rollup"], "*/2 * * * *")
+	f("job left at its default", c.Aggregator.Jobs["heal"], "@every 10s")
+}
+
+func TestMistakesAreListedAllAtOnce(t *testing.T) {
+	f := func(file, env string, want ...string) {
+		t.Helper()
+		var environ []string
+		if env != "" {
+			environ = append(environ, env)
+		}
+		_, err := Load(file, nil, environ)
+		if diff := cmp.Diff(Mistakes(want), err); diff != "" {
+			t.Errorf("%s %s (-want +got):\n%s", file, env, diff)
+		}
+	}
+	f("testdata/none.yaml", "", "configuration file testdata/none.yaml does not exist")
+	f("testdata/bad-unknown-key.yaml", "",
+		`testdata/bad-unknown-key.yaml: unknown key "redirector.lisen"; did you mean "redirector.listen"?`)
+	f("", "FAIRLEAD_REDIRECTOR_LISTN=x", "environment: unknown variable FAIRLEAD_REDIRECTOR_LISTN")
+	f("testdata/bad-many.yaml", "",
+		`log.level is "loud": debug, info, warn or error`,
+		`redirector.journal.sync_every is "1h0m0s": from 1ms to 10s`,
+		`redirector.listen is "8080": host:port, such as 127.0.0.1:8080`,
+		`redirector.public_url is "http://go.example": https; http is for loopback addresses only`,
+		`redirector.trusted_proxies is "10.0.0.1": a network such as 10.0.0.0/8 or fd00::/8`,
+		`redis.prefix is "{x}": a few letters and a colon, without braces or spaces`)
+}
+
+func TestAWrongTypeNamesItsKey(t *testing.T) {
+	_, err := Load("testdata/bad-type.yaml", nil, nil)
+	for _, want := range []string{"clickhouse.port", "redirector.drain"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v does not name %s", err, want)
+		}
+	}
+}
+
+func TestPrintMasksSecretsAndReadsBack(t *testing.T) {
+	c, err := Load("testdata/good.yaml", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := c.Print()
+	if strings.Contains(out, "s3cret") || !strings.Contains(out, "••••") {
+		t.Errorf("the password is not masked:\n%s", out)
+	}
+	file := t.TempDir() + "/printed.yaml"
+	if err := os.WriteFile(file, []byte(out), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Load(file, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.ClickHouse.Password = c.ClickHouse.Password
+	if diff := cmp.Diff(c, again); diff != "" {
+		t.Errorf("printed configuration reads differently (-want +got):\n%s", diff)
+	}
+}
+
+func TestLoopbackIsNotPublic(t *testing.T) {
+	f := func(listen string, want bool) {
+		t.Helper()
+		if got := IsPublic(listen); got != want {
+			t.Errorf("IsPublic(%q): got %v, want %v", listen, got, want)
+		}
+	}
+	f("127.0.0.1:80", false)
+	f("[::1]:80", false)
+	f("localhost:80", false)
+	f("0.0.0.0:80", true)
+	f(":80", true)
+	f("10.1.2.3:80", true)
+}

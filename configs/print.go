@@ -1,0 +1,64 @@
+package configs
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// secrets are the keys whose values are never printed.
+var secrets = map[string]bool{"clickhouse.password": true, "redis.password": true}
+
+// Print returns the effective configuration as YAML, secrets masked.
+func (c Config) Print() string {
+	var b strings.Builder
+	printStruct(&b, reflect.ValueOf(c), "", "")
+	return b.String()
+}
+
+func printStruct(b *strings.Builder, v reflect.Value, path, indent string) {
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Tag.Get("mapstructure")
+		field, key := v.Field(i), strings.TrimPrefix(path+"."+name, ".")
+		switch field.Kind() {
+		case reflect.Struct:
+			fmt.Fprintf(b, "%s%s:\n", indent, name)
+			printStruct(b, field, key, indent+"  ")
+		case reflect.Map:
+			fmt.Fprintf(b, "%s%s:\n", indent, name)
+			for _, k := range sortedKeys(field) {
+				fmt.Fprintf(b, "%s  %s: %q\n", indent, k, field.MapIndex(reflect.ValueOf(k)))
+			}
+		default:
+			fmt.Fprintf(b, "%s%s: %s\n", indent, name, printValue(field, key))
+		}
+	}
+}
+
+func printValue(v reflect.Value, key string) string {
+	if secrets[key] && v.String() != "" {
+		return `"••••"`
+	}
+	switch x := v.Interface().(type) {
+	case string:
+		return fmt.Sprintf("%q", x)
+	case []string:
+		quoted := make([]string, len(x))
+		for i, s := range x {
+			quoted[i] = fmt.Sprintf("%q", s)
+		}
+		return "[" + strings.Join(quoted, ", ") + "]"
+	default:
+		return fmt.Sprint(x)
+	}
+}
+
+func sortedKeys(m reflect.Value) []string {
+	keys := make([]string, 0, m.Len())
+	for _, k := range m.MapKeys() {
+		keys = append(keys, k.String())
+	}
+	slices.Sort(keys)
+	return keys
+}
