@@ -9,9 +9,10 @@ import (
 // shared. Parts in braces are Redis Cluster's hash tags: keys that one script touches share a slot.
 //
 // The directory: a hash per kind, id → JSON of a DirectoryEntry; two indexes; the revision, which rises by one
-// with every change; and the changed entries by revision, which redirectors poll. DirectoryComplete
-// holds a random epoch and is written last: without it the directory is being rebuilt and nobody
-// replaces what they have in memory; another epoch than before means: load everything anew.
+// with every change; and the changed entries by revision, which redirectors poll. An entry that is
+// listed as changed and absent from its hash was taken out. Complete holds a random epoch and is
+// written last: without it the directory is being rebuilt and nobody replaces what they have in
+// memory; another epoch than before means: load everything anew, whatever is listed as changed.
 type Keys struct{ Prefix string }
 
 // DefaultKeys is the prefix of a deployment that has its Redis to itself.
@@ -38,8 +39,16 @@ func (k Keys) Changed() string { return k.Prefix + "{dir}:changed" }
 // Complete holds the epoch of a whole directory.
 func (k Keys) Complete() string { return k.Prefix + "{dir}:complete" }
 
+// DirectoryVersion is the version of directory_log up to which Redis has everything: a change moves it
+// only from the version right before its own, so what a crash kept from Redis stays above it.
+func (k Keys) DirectoryVersion() string { return k.Prefix + "{dir}:version" }
+
 // DirectoryLock is held by the one writer.
 func (k Keys) DirectoryLock() string { return k.Prefix + "{dir}:lock" }
+
+// DirectoryRun names the run of the Redis primary under which the lock can be trusted. Another one, or
+// none, means that Redis was restarted, emptied or failed over, and may have forgotten a writer.
+func (k Keys) DirectoryRun() string { return k.Prefix + "{dir}:run" }
 
 // Salt is the hash {day, key} of the visitor salt in use. It is a secret that is meant to be
 // forgotten: it stands nowhere else, and a lost one is drawn anew.
