@@ -1,0 +1,19 @@
+package schema
+
+// RollupGeneration holds the token of the last rollup run that changed something: whoever caches a page
+// made of rollups keeps it as long as this stays the same.
+func (k Keys) RollupGeneration() string { return k.Prefix + "rollup:generation" }
+
+// Jobs is the hash of the aggregator's jobs: name → JSON of its last run.
+func (k Keys) Jobs() string { return k.Prefix + "jobs" }
+
+// Verified holds the JSON of the last whole verification.
+func (k Keys) Verified() string { return k.Prefix + "verified" }
+
+// LiveDays is how many program-days before today the live counters reach back: today and these.
+const LiveDays = 35
+
+// LiveEpoch is the field of a live hash that holds the LiveComplete under which the hash was made. A
+// script that adds to the hash refuses when it is not the one it expects, as it does with a position:
+// the counters have been made anew, maybe in another time zone.
+const LiveEpoch = "epoch"
