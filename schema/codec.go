@@ -17,6 +17,10 @@ const (
 // ErrRecord is wrapped by every error of decoding a journal record.
 var ErrRecord = errors.New("journal record")
 
+// ErrRecordNewer is wrapped, beside ErrRecord, where a newer program wrote the record: it is whole, and
+// that program can read it.
+var ErrRecordNewer = errors.New("run the newer program")
+
 const clickVersion = 1
 
 // clickFixed is the length of the part of a click record before its strings: kind, version, verdict,
@@ -71,14 +75,20 @@ func AppendClick(dst []byte, c *Click) []byte {
 
 // DecodeClick reads a click record into c, whose byte slices then alias rec. Errors wrap ErrRecord.
 func DecodeClick(c *Click, rec []byte) error {
-	if len(rec) < clickFixed {
+	if len(rec) < 2 {
 		return fmt.Errorf("%w: %d bytes, a click has at least %d", ErrRecord, len(rec), clickFixed)
 	}
-	if k := RecordKind(rec[0]); k != RecordClick {
-		return fmt.Errorf("%w: kind %d is not a click", ErrRecord, k)
-	}
-	if rec[1] != clickVersion {
-		return fmt.Errorf("%w: click of version %d, this program knows %d: run the newer program", ErrRecord, rec[1], clickVersion)
+	switch kind, version := RecordKind(rec[0]), rec[1]; {
+	case kind > RecordClick:
+		return fmt.Errorf("%w: of kind %d, this program knows %d: %w", ErrRecord, kind, RecordClick, ErrRecordNewer)
+	case kind < RecordClick:
+		return fmt.Errorf("%w: kind %d is not a click", ErrRecord, kind)
+	case version > clickVersion:
+		return fmt.Errorf("%w: click of version %d, this program knows %d: %w", ErrRecord, version, clickVersion, ErrRecordNewer)
+	case version < clickVersion:
+		return fmt.Errorf("%w: click of version %d, there is none", ErrRecord, version)
+	case len(rec) < clickFixed:
+		return fmt.Errorf("%w: %d bytes, a click has at least %d", ErrRecord, len(rec), clickFixed)
 	}
 	v := Verdict(rec[2])
 	if v == VerdictNone || v >= verdictEnd {
