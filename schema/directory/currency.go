@@ -1,0 +1,69 @@
+package directory
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/text/currency"
+)
+
+// tender are the currencies that are legal tender somewhere today, by ISO 4217 code.
+var tender = sync.OnceValue(func() map[string]bool {
+	out := map[string]bool{}
+	for it := currency.Query(); it.Next(); {
+		out[it.Unit().String()] = true
+	}
+	return out
+})
+
+// unusualDigits are the currencies whose minor unit is not a hundredth (ISO 4217, list one).
+var unusualDigits = map[string]int{
+	"BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0, "UGX": 0,
+	"VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
+	"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
+}
+
+// CurrencyDigits is how many decimals an amount of a currency has: 2 for USD, 0 for JPY.
+func CurrencyDigits(code string) int {
+	if n, ok := unusualDigits[code]; ok {
+		return n
+	}
+	return 2
+}
+
+// FormatAmount writes an amount of minor units in a currency's main unit: "25.00 USD".
+func FormatAmount(minor int64, code string) string {
+	digits := CurrencyDigits(code)
+	sign := ""
+	if minor < 0 {
+		sign = "-"
+	}
+	s := strings.TrimPrefix(strconv.FormatInt(minor, 10), "-")
+	if digits > 0 {
+		if len(s) <= digits {
+			s = strings.Repeat("0", digits-len(s)+1) + s
+		}
+		s = s[:len(s)-digits] + "." + s[len(s)-digits:]
+	}
+	return sign + s + " " + code
+}
+
+// parseAmount reads an amount in a currency's main unit, "25", "25.00" or "25.00 USD", into minor units.
+func parseAmount(s, code string) (int64, error) {
+	number := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(s), code))
+	whole, fraction, point := strings.Cut(number, ".")
+	digits := CurrencyDigits(code)
+	if whole == "" || point && fraction == "" || len(fraction) > digits || strings.Trim(whole+fraction, "0123456789") != "" {
+		return 0, fmt.Errorf("%q is not an amount such as %s", s, FormatAmount(2500, code))
+	}
+	n, err := strconv.ParseInt(whole+fraction+strings.Repeat("0", digits-len(fraction)), 10, 64)
+	if err != nil || n > maxAmount {
+		return 0, fmt.Errorf("%q is more than %s", s, FormatAmount(maxAmount, code))
+	}
+	return n, nil
+}
+
+// maxAmount keeps sums of amounts far from the end of int64.
+const maxAmount = 1_000_000_000_000

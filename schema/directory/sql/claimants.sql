@@ -1,0 +1,21 @@
+SELECT name,
+       id,
+       last.1 AS version,
+       last.2 AS deleted,
+       last.3 AS unique_keys,
+       last.4 AS data
+FROM (
+    SELECT toString(kind) AS name,
+           id,
+           argMax((version, deleted, unique_keys, data, changed_at), (version, changed_at, data)) AS last
+    FROM fairlead.directory_log
+    WHERE (kind, id) IN (
+        SELECT kind, id
+        FROM fairlead.directory_log
+        WHERE hasAny(unique_keys, @keys)
+    )
+    GROUP BY kind, id
+    HAVING NOT last.2
+)
+WHERE hasAny(unique_keys, @keys)
+ORDER BY last.5, version

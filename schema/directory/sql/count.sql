@@ -1,0 +1,2 @@
+SELECT uniqExact(kind, id)
+FROM fairlead.directory_log

@@ -1,0 +1,11 @@
+SELECT toString(kind) AS name,
+       id,
+       version,
+       deleted,
+       unique_keys,
+       data
+FROM fairlead.directory_log
+WHERE kind = @kind
+  AND id = @id
+ORDER BY version DESC, changed_at DESC, data DESC
+LIMIT 1

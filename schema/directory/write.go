@@ -1,0 +1,177 @@
+package directory
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"fairlead/schema"
+)
+
+// tx is one change while its writer holds the lock: it reads ClickHouse and collects rows.
+type tx struct {
+	d      *Directory
+	lock   *lock
+	head   head
+	now    time.Time
+	actor  Actor
+	reason string
+	rows   []row
+}
+
+// write makes one change: fn reads and puts, then everything it put is stored, all of it or nothing.
+func (d *Directory) write(ctx context.Context, actor Actor, reason string, fn func(context.Context, *tx) error) error {
+	held, l, err := d.lock(ctx)
+	if err != nil {
+		return err
+	}
+	t := &tx{d: d, lock: l, now: d.now(), actor: actor, reason: reason}
+	stored, err := t.run(held, fn)
+	l.release()
+	if err == nil || !stored {
+		return err
+	}
+	if err := d.survived(ctx, t.rows); err != nil {
+		return err
+	}
+	return nil
+}
+
+// run is the change itself. An error together with stored means that ClickHouse has the rows and
+// Redis has not.
+func (t *tx) run(ctx context.Context, fn func(context.Context, *tx) error) (stored bool, err error) {
+	if err := t.begin(ctx); err != nil {
+		return false, err
+	}
+	if err := fn(ctx, t); err != nil {
+		var said *Error
+		if errors.As(err, &said) {
+			return false, err
+		}
+		return false, clickHouseAway(t.cause(ctx, err))
+	}
+	if len(t.rows) == 0 {
+		return false, nil
+	}
+	t.d.reach(ctx, "insert")
+	if err := t.insert(ctx); err != nil {
+		return false, err
+	}
+	t.d.reach(ctx, "apply")
+	return true, t.d.apply(ctx, t.lock, changes(t.rows), t.rows[0].version-1, t.head.version)
+}
+
+// cause prefers why the writer's context ended to what its end did to a query.
+func (t *tx) cause(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// begin finds out where the log ends, and sends Redis what an earlier writer could not.
+func (t *tx) begin(ctx context.Context) error {
+	var err error
+	if t.head, err = t.d.head(ctx); err != nil {
+		return clickHouseAway(t.cause(ctx, err))
+	}
+	state, err := t.d.state(ctx)
+	if err != nil {
+		return redisAway(err)
+	}
+	if state.complete() && state.version < t.head.version {
+		if _, err := t.d.catchUp(ctx, t.lock, state.version); err != nil {
+			return err
+		}
+	}
+	// Redis ahead of ClickHouse: that was restored from an older backup. Versions only rise.
+	t.head.version = max(t.head.version, state.version)
+	return nil
+}
+
+// insert stores the rows in ClickHouse; nil means that they are there.
+func (t *tx) insert(ctx context.Context) error {
+	queryID := "fairlead-directory-" + t.lock.token
+	err := t.d.insert(ctx, queryID, t.rows)
+	if err == nil {
+		return nil
+	}
+	err = t.cause(ctx, err)
+	ask, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer stop()
+	there, unknown := t.d.landed(ask, queryID, t.rows)
+	switch {
+	case unknown != nil:
+		t.lock.keep = true
+		return unavailable(errors.Join(err, unknown), "ClickHouse stopped answering in the middle of the change: it may or may not have been made. Look before you repeat it.")
+	case there:
+		return nil
+	case errors.Is(err, errLockLost):
+		return redisAway(err)
+	}
+	return clickHouseAway(err)
+}
+
+// taken returns which of the keys another entry claims, with those that this change puts itself.
+func (t *tx) taken(ctx context.Context, keys []string) (map[string]bool, error) {
+	found, err := t.d.claimants(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]bool{}
+	for _, e := range found {
+		for _, k := range e.keys {
+			out[k] = true
+		}
+	}
+	for _, r := range t.rows {
+		for _, k := range r.keys {
+			out[k] = true
+		}
+	}
+	return out, nil
+}
+
+// nextID gives out the number of a new entry.
+func (t *tx) nextID(kind schema.Kind) (uint32, error) {
+	t.head.ids[kind]++
+	id := t.head.ids[kind]
+	if id > 1<<32-1 {
+		return 0, invalid("", "There is no number left for another %s.", kind)
+	}
+	return uint32(id), nil
+}
+
+// put adds a version of an entry; before is what it replaces, or nil.
+func (t *tx) put(kind schema.Kind, id uint64, before *entry, v any, keys ...string) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("write %s %d as JSON: %w", kind, id, err)
+	}
+	t.add(entry{kind: kind, id: id, keys: keys, data: string(data)}, before)
+	return nil
+}
+
+func (t *tx) add(e entry, before *entry) {
+	t.head.version++
+	e.version = t.head.version
+	t.rows = append(t.rows, row{entry: e, at: t.now, actor: t.actor, reason: t.reason, before: before})
+}
+
+// get reads an entry as ClickHouse has it, for changing it; the error is NotFound if it does not exist.
+func get[T any](ctx context.Context, t *tx, kind schema.Kind, id uint64) (T, *entry, error) {
+	var v T
+	e, err := t.d.stored(ctx, kind, id)
+	if err != nil {
+		return v, nil, err
+	}
+	if e == nil {
+		return v, nil, notFound("There is no %s %d.", kind, id)
+	}
+	if err := json.Unmarshal([]byte(e.data), &v); err != nil {
+		return v, nil, unavailable(err, "What directory_log holds as %s %d cannot be read.", kind, id)
+	}
+	return v, e, nil
+}
