@@ -1,0 +1,88 @@
+package stores
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+)
+
+// engineChild is the environment variable that makes a program the engine: the library's path.
+const engineChild = "FAIRLEAD_ENGINE_CHILD"
+
+// MaybeEngine turns this process into the ClickHouse engine if it was started as one, and then never
+// returns. Call it first thing in main, and in TestMain by way of storestest.Main.
+func MaybeEngine() {
+	lib, ok := os.LookupEnv(engineChild)
+	if !ok {
+		return
+	}
+	os.Unsetenv(engineChild)
+	os.Exit(EngineMain(lib, os.Args[1:]))
+}
+
+// engineCommand is a command that runs this very program as the engine.
+func engineCommand(lib string, args []string) (*exec.Cmd, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program for the engine's process: %w", err)
+	}
+	cmd := exec.Command(self, args...)
+	cmd.Env = append(os.Environ(), engineChild+"="+lib)
+	return cmd, nil
+}
+
+// EngineMain runs the ClickHouse engine in the library until it is told to end, and returns the exit
+// code. The arguments are those of clickhouse-local. It ends, too, when standard input does: the
+// parent holds the other end of that pipe.
+func EngineMain(lib string, args []string) int {
+	runtime.LockOSThread()
+	go func() {
+		io.Copy(io.Discard, os.Stdin) // an error is an end as well
+		syscall.Kill(os.Getpid(), syscall.SIGTERM)
+	}()
+	if err := queryCommandLine(lib, args); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// queryCommandLine calls chdb_query_cmdline(argc, argv), which returns when the query in the
+// arguments is over.
+func queryCommandLine(lib string, args []string) error {
+	handle, err := purego.Dlopen(lib, purego.RTLD_NOW|purego.RTLD_GLOBAL)
+	if err != nil {
+		return fmt.Errorf("load the ClickHouse engine: %w", err)
+	}
+	var query func(argc int32, argv unsafe.Pointer) unsafe.Pointer
+	var failure func(result unsafe.Pointer) string
+	for name, f := range map[string]any{"chdb_query_cmdline": &query, "chdb_result_error": &failure} {
+		symbol, err := purego.Dlsym(handle, name)
+		if err != nil {
+			return fmt.Errorf("load the ClickHouse engine: %w", err)
+		}
+		purego.RegisterFunc(f, symbol)
+	}
+	argv := make([]*byte, 0, len(args)+2)
+	for _, arg := range append([]string{"clickhouse"}, args...) {
+		argv = append(argv, unsafe.StringData(strings.Clone(arg+"\x00")))
+	}
+	argv = append(argv, nil)
+	result := query(int32(len(argv)-1), unsafe.Pointer(&argv[0]))
+	runtime.KeepAlive(argv)
+	if result == nil {
+		return errors.New("the ClickHouse engine gave no result")
+	}
+	if text := failure(result); text != "" {
+		return errors.New(text)
+	}
+	return nil
+}
