@@ -1,0 +1,499 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+)
+
+// maxSeq is the highest number the format holds.
+const maxSeq = math.MaxUint64 >> 16
+
+// lostReserve stands in for a reservation that cannot be read.
+const lostReserve = 1 << 20
+
+// An end is what the files say of how the log ended.
+type end struct {
+	state     state
+	stateLost bool
+	live      liveState
+	copied    bool
+	torn      []*CorruptionError // slots that are not whole; a power loss leaves such
+}
+
+// A hole is a run of numbers between intact records that no record holds.
+type hole struct {
+	from, to uint64
+	seg      uint64
+	off      int64
+}
+
+// A survey is what was found in the part of the log that may not have been synced.
+type survey struct {
+	first  int // index of the first segment looked at
+	last   uint64
+	synced uint64 // known to have been on disk, as the records themselves say
+	holes  []hole
+	off    int64   // where the last segment's records end
+	ends   []int64 // where each segment's records end; segmentHeader if it has none
+}
+
+// load brings the directory into order. Afterwards the log stands at its end, with no active segment.
+func (l *Log) load() error {
+	nums, err := listSegments(l.disk)
+	if err != nil {
+		return err
+	}
+	if n := len(nums); n > 0 {
+		l.lastNum = nums[n-1]
+	}
+	ended, err := l.loadFiles(len(nums))
+	if err != nil {
+		return err
+	}
+	if err := l.loadSegments(nums, ended.live.sameBoot || ended.state.clean); err != nil {
+		return err
+	}
+	synced := ended.state.synced
+	for _, c := range l.cursors {
+		synced = max(synced, c)
+	}
+	if ended.live.sameBoot {
+		synced = max(synced, ended.live.synced)
+	}
+	found, err := l.survey(synced)
+	if err != nil {
+		return err
+	}
+	found.synced = max(found.synced, synced)
+	if err := l.settle(ended, found); err != nil {
+		return err
+	}
+	return l.trim(found)
+}
+
+// listSegments returns the numbers of all segments, ascending.
+func listSegments(d disk) ([]uint64, error) {
+	files, err := os.ReadDir(d.dir)
+	if err != nil {
+		return nil, err
+	}
+	var nums []uint64
+	for _, f := range files {
+		if num, ok := parseSegmentName(f.Name()); ok {
+			nums = append(nums, num)
+		}
+	}
+	slices.Sort(nums)
+	return nums, nil
+}
+
+// loadFiles reads, or for a new directory makes, everything but the segments.
+func (l *Log) loadFiles(segments int) (e end, err error) {
+	f, id, damaged, err := loadIdentity(l.disk, segments)
+	if errors.Is(err, os.ErrNotExist) {
+		if err := l.createFiles(); err != nil {
+			return e, err
+		}
+		f, id, damaged, err = loadIdentity(l.disk, 0)
+	}
+	if err != nil {
+		return e, err
+	}
+	l.identityFile, l.identity, l.salt = f, id, id.salt
+	l.epochs.Store(&l.identity.epochs)
+	if damaged != nil {
+		e.torn = append(e.torn, damaged)
+	}
+	if e.copied, err = id.moved(l.disk); err != nil {
+		return e, err
+	}
+
+	var value []byte
+	if l.stateFile, value, e.stateLost, err = l.openOrMake(&e, stateName, stateSlot); err != nil {
+		return e, err
+	}
+	e.state = decodeState(value)
+	if l.cursorFile, value, _, err = l.openOrMake(&e, cursorName, cursorSlot); err != nil {
+		return e, err
+	}
+	if l.cursors, err = decodeCursors(value); err != nil {
+		return e, err
+	}
+	if l.holesFile, value, _, err = l.openOrMake(&e, holesName, holesSlot); err != nil {
+		return e, err
+	}
+	h := decodeHoles(value)
+	l.holes.Store(&h)
+
+	if l.live, l.liveMem, err = mapLive(l.disk); err != nil {
+		return e, err
+	}
+	if e.live = l.live.read(l.boot); e.live.damaged {
+		l.corrupted(&CorruptionError{File: liveName, Err: errors.New("check differs")})
+	}
+	if e.live.sameBoot || e.state.clean {
+		for _, c := range e.torn {
+			l.corrupted(c)
+		}
+	}
+	return e, nil
+}
+
+// createFiles makes a new directory's files. The identity comes last: without it, everything is made anew.
+func (l *Log) createFiles() error {
+	for _, f := range []struct {
+		name  string
+		slot  int64
+		value []byte
+	}{{stateName, stateSlot, state{clean: true}.encode()}, {cursorName, cursorSlot, nil}, {holesName, holesSlot, nil}} {
+		s, err := createSlotFile(l.disk, f.name, f.slot, f.value)
+		if err != nil {
+			return err
+		}
+		if err := s.close(); err != nil {
+			return err
+		}
+	}
+	if err := createLive(l.disk); err != nil {
+		return err
+	}
+	f, _, err := createIdentity(l.disk)
+	if err != nil {
+		return err
+	}
+	return f.close()
+}
+
+// openOrMake opens a slot file. One that is lost is reported and made anew, empty.
+func (l *Log) openOrMake(e *end, name string, slot int64) (f *slotFile, value []byte, lost bool, err error) {
+	f, value, damaged, err := openSlotFile(l.disk, name, slot)
+	if err == nil {
+		if damaged != nil {
+			e.torn = append(e.torn, damaged)
+		}
+		return f, value, false, nil
+	}
+	if damaged == nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, nil, false, err
+	}
+	if damaged == nil {
+		damaged = &CorruptionError{File: name, Err: err}
+	}
+	if _, err := os.Stat(l.disk.path(name)); err == nil {
+		l.corrupted(damaged)
+	} else {
+		l.log.Error("journal file is missing and made anew", "dir", l.disk.dir, "file", name)
+	}
+	f, err = createSlotFile(l.disk, name, slot, nil)
+	return f, nil, true, err
+}
+
+// loadSegments learns where each segment begins. orderly says that no page can be missing for a power loss.
+func (l *Log) loadSegments(nums []uint64, orderly bool) error {
+	for _, num := range nums {
+		s, err := l.loadSegment(num, orderly)
+		if err != nil {
+			return err
+		}
+		if s == nil {
+			continue
+		}
+		if n := len(l.segments); n > 0 && s.base < l.segments[n-1].base {
+			l.corrupted(&CorruptionError{Segment: num,
+				Err: fmt.Errorf("begins at %d, the segment before it at %d", s.base, l.segments[n-1].base)})
+			if err := l.disk.setAside(s.name()); err != nil {
+				return err
+			}
+			continue
+		}
+		l.segments = append(l.segments, *s)
+	}
+	return nil
+}
+
+// loadSegment returns nil for a segment without content, which is then out of the way.
+func (l *Log) loadSegment(num uint64, orderly bool) (*segmentInfo, error) {
+	s := &segmentInfo{num: num}
+	f, err := os.Open(l.disk.path(s.name()))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	s.size = st.Size()
+	head := make([]byte, segmentHeader)
+	n, err := f.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	seed := seedOf(l.salt, num)
+	base, err := readSegmentHeader(head[:n], f.Name(), seed, num)
+	var newer *VersionError
+	if err == nil {
+		s.base = base
+		return s, nil
+	}
+	if errors.As(err, &newer) {
+		return nil, err
+	}
+
+	sc := newScanner()
+	sc.reset(f, seed, s.size)
+	first, ok, scanErr := sc.next(1, maxSeq)
+	if scanErr != nil {
+		return nil, scanErr
+	}
+	if ok {
+		s.base = first.from
+		if orderly || !errors.Is(err, errNoHeader) {
+			l.corrupted(&CorruptionError{Segment: num, Err: err})
+		}
+		return s, nil
+	}
+	zero, zeroErr := zeroFrom(f, 0)
+	switch {
+	case zeroErr != nil:
+		return nil, zeroErr
+	case zero:
+		return nil, l.disk.unlink(s.name()) // made in advance and not used
+	}
+	l.corrupted(&CorruptionError{Segment: num, Err: err})
+	return nil, l.disk.setAside(s.name())
+}
+
+// survey reads everything that may not have been synced: from the segment that holds the number after synced.
+func (l *Log) survey(synced uint64) (v survey, err error) {
+	for v.first+1 < len(l.segments) && l.segments[v.first+1].base <= synced+1 {
+		v.first++
+	}
+	want := l.passed() + 1
+	if len(l.segments) > 0 {
+		want = l.segments[v.first].base
+	}
+	sc := newScanner()
+	for i := v.first; i < len(l.segments); i++ {
+		if want, err = l.surveySegment(&v, sc, i, want); err != nil {
+			return v, err
+		}
+	}
+	v.last = want - 1
+	return v, nil
+}
+
+func (l *Log) surveySegment(v *survey, sc *scanner, i int, want uint64) (uint64, error) {
+	info, hi := l.segments[i], uint64(maxSeq)
+	if i+1 < len(l.segments) {
+		hi = l.segments[i+1].base - 1
+	}
+	f, err := os.Open(l.disk.path(info.name()))
+	if err != nil {
+		return want, err
+	}
+	defer func() { _ = f.Close() }()
+	sc.reset(f, seedOf(l.salt, info.num), info.size)
+	v.off = segmentHeader
+	for {
+		e, ok, err := sc.next(want, hi)
+		if err != nil {
+			return want, err
+		}
+		if !ok {
+			break
+		}
+		if e.from > want {
+			v.holes = append(v.holes, hole{want, e.from - 1, info.num, v.off})
+		}
+		want, v.off, v.synced = e.seq+1, sc.off, max(v.synced, e.synced)
+	}
+	v.ends = append(v.ends, v.off)
+	if hi != maxSeq && want <= hi {
+		v.holes = append(v.holes, hole{want, hi, info.num, v.off})
+		want = hi + 1
+	}
+	return want, nil
+}
+
+// settle decides where the log goes on and how each number is explained that no record holds, and writes that down.
+func (l *Log) settle(e end, v survey) error {
+	last, runs, above := l.decide(e, v)
+	explained := (*l.holes.Load()).since(l.oldest())
+	for _, h := range v.holes {
+		explained = l.explain(explained, h, v.synced, above)
+	}
+	lost := hole{from: v.last + 1, to: last, off: v.off}
+	if len(runs) > 0 {
+		lost.to = runs[0].from - 1
+	}
+	if n := len(l.segments); n > 0 {
+		lost.seg = l.segments[n-1].num
+	}
+	if lost.from <= lost.to {
+		l.reportHole(lost)
+		if len(l.segments) == 0 { // there is no record after which a reader could miss it
+			runs = append([]run{{from: lost.from, reason: codeCorrupt}}, runs...)
+			runs = runs[:min(len(runs), maxRuns)]
+		}
+	}
+	if n := len(explained); n > maxHoles {
+		explained = explained[n-maxHoles:]
+	}
+	if !slices.Equal(explained, *l.holes.Load()) {
+		if err := l.holesFile.write(explained.encode()); err != nil {
+			return err
+		}
+		l.holes.Store(&explained)
+	}
+
+	l.mu.Lock()
+	l.seq, l.runs = last, runs
+	recorded := l.recordedLocked()
+	l.mu.Unlock()
+	if e.copied {
+		if err := l.adopt(last + 1); err != nil {
+			return err
+		}
+	}
+	if !e.state.clean {
+		if err := l.syncOld(v.first); err != nil {
+			return err
+		}
+	}
+	l.appended.Store(last)
+	l.synced.Store(recorded)
+	l.mark.Store(&mark{seq: recorded, seg: l.lastNum + 1})
+	l.live.begin(l.boot, last, recorded, runs)
+	l.lastSeq = last
+	return l.reserveAhead(last)
+}
+
+// decide returns the last number handed out, the runs at the end of the log that are to stand in it as gaps, and the
+// reason for a hole above the synced watermark.
+func (l *Log) decide(e end, v survey) (last uint64, runs []run, above reasonCode) {
+	known := max(v.last, v.synced)
+	switch {
+	case e.copied:
+		return v.last, nil, codeCopied
+	case e.state.clean:
+		last, runs, above = e.state.reserved, e.state.runs, codeCorrupt
+	case e.live.sameBoot:
+		last, runs, above = e.live.appended, e.live.runs, codeCorrupt
+	default:
+		last, above = e.state.reserved, codePowerLoss
+		if e.live.damaged || e.stateLost {
+			above = codeCorrupt
+		}
+		if e.stateLost {
+			last = known + lostReserve
+		}
+		runs = []run{{from: known + 1, reason: above}}
+	}
+	last = max(last, known)
+	var left []run
+	for i, r := range runs {
+		to := last
+		if i+1 < len(runs) {
+			to = runs[i+1].from - 1
+		}
+		if r.from = max(r.from, v.last+1); r.from <= to {
+			left = append(left, r)
+		}
+	}
+	return last, left, above
+}
+
+// explain adds what h lies above the synced watermark to the explained holes, and reports the rest as damage.
+func (l *Log) explain(explained holes, h hole, synced uint64, above reasonCode) holes {
+	for h.from <= h.to {
+		reason, to := explained.at(h.from, h.to)
+		part := hole{h.from, to, h.seg, h.off}
+		h.from = to + 1
+		if reason != 0 {
+			continue
+		}
+		if above == codeCorrupt || part.from <= synced {
+			damaged := part
+			if above != codeCorrupt {
+				damaged.to = min(part.to, synced)
+			}
+			l.reportHole(damaged)
+			part.from = damaged.to + 1
+		}
+		if part.from <= part.to {
+			explained = append(explained, span{part.from, part.to, above})
+			slices.SortFunc(explained, func(a, b span) int { return int(int64(a.from - b.from)) })
+		}
+	}
+	return explained
+}
+
+func (l *Log) reportHole(h hole) {
+	l.corrupted(&CorruptionError{Segment: h.seg, Offset: h.off, From: h.from, To: h.to,
+		Err: errors.New("no intact record")})
+}
+
+// syncOld brings the segments to disk that the last process may have left in the page cache.
+func (l *Log) syncOld(first int) error {
+	for _, s := range l.segments[first:] {
+		f, err := os.OpenFile(l.disk.path(s.name()), os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		err = l.disk.sync(f, s.name(), 0, s.size)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return fmt.Errorf("sync segment %s: %w", s.name(), err)
+		}
+	}
+	return nil
+}
+
+// trim gives back the room behind the records of what was surveyed, and removes segments that hold no number. Bytes that are not zero stay.
+func (l *Log) trim(v survey) error {
+	var kept []segmentInfo
+	for i, s := range l.segments {
+		if i >= v.first {
+			after := l.synced.Load() + 1
+			if i+1 < len(l.segments) {
+				after = l.segments[i+1].base
+			}
+			gone, err := l.trimSegment(&s, v.ends[i-v.first], after)
+			if err != nil {
+				return err
+			}
+			if gone {
+				continue
+			}
+		}
+		kept = append(kept, s)
+	}
+	l.mu.Lock()
+	l.segments = kept
+	l.mu.Unlock()
+	return nil
+}
+
+func (l *Log) trimSegment(s *segmentInfo, end int64, after uint64) (gone bool, err error) {
+	f, err := os.Open(l.disk.path(s.name()))
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = f.Close() }()
+	zero, err := zeroFrom(f, end)
+	if err != nil || !zero {
+		return false, err
+	}
+	if end == segmentHeader && s.base == after {
+		return true, l.disk.unlink(s.name())
+	}
+	if end < s.size {
+		err = l.disk.truncate(s.name(), end)
+		s.size = end
+	}
+	return false, err
+}
