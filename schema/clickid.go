@@ -34,6 +34,7 @@ var (
 	ErrClickIDForged = errors.New("this click id was not given out by this program")
 )
 
+// clickIDText has one text for each id: 24 bytes fill 32 characters.
 var clickIDText = base64.RawURLEncoding
 
 // AppendText appends the 32 characters of the id to dst.
@@ -62,7 +63,8 @@ func ParseClickID(s string) (ClickID, error) {
 	if len(s) != ClickIDLen {
 		return ClickID{}, ErrClickIDForm
 	}
-	if _, err := clickIDText.Decode(b[:], []byte(s)); err != nil {
+	// The decoder passes over line ends, and then has fewer bytes.
+	if n, err := clickIDText.Decode(b[:], []byte(s)); err != nil || n != len(b) {
 		return ClickID{}, ErrClickIDForm
 	}
 	hi, lo := binary.BigEndian.Uint64(b[0:]), binary.BigEndian.Uint64(b[8:])

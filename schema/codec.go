@@ -27,6 +27,9 @@ const clickVersion = 1
 // flags, hints (2), at (6), nonce (6), tag (8), link (4), partner (4), visitor (8), network (16).
 const clickFixed = 1 + 1 + 1 + 1 + 2 + 6 + 6 + 8 + 4 + 4 + 8 + 16
 
+// knownMask has a bit for every sub id and utm value.
+const knownMask = 1<<SubIDs - 1 | (1<<UTMs-1)<<8
+
 // AppendClick appends the record of c to dst and returns it. It allocates nothing when dst has room.
 //
 // The layout, little endian, is the fixed part above followed by the strings, each as a uvarint
@@ -91,8 +94,13 @@ func DecodeClick(c *Click, rec []byte) error {
 		return fmt.Errorf("%w: %d bytes, a click has at least %d", ErrRecord, len(rec), clickFixed)
 	}
 	v := Verdict(rec[2])
-	if v == VerdictNone || v >= verdictEnd {
-		return fmt.Errorf("%w: unknown verdict %d", ErrRecord, rec[2])
+	switch {
+	case v == VerdictNone:
+		return fmt.Errorf("%w: a click without a verdict", ErrRecord)
+	case v >= verdictEnd:
+		return fmt.Errorf("%w: verdict %d, this program knows %d: %w", ErrRecord, v, verdictEnd-1, ErrRecordNewer)
+	case rec[3] != 0:
+		return fmt.Errorf("%w: unknown flags %#x: %w", ErrRecord, rec[3], ErrRecordNewer)
 	}
 	*c = Click{
 		Verdict: v,
@@ -113,6 +121,9 @@ func DecodeClick(c *Click, rec []byte) error {
 	c.Language = d.bytes()
 	c.Reason = d.bytes()
 	mask := d.uint16()
+	if mask&^knownMask != 0 {
+		return fmt.Errorf("%w: unknown fields %#x: %w", ErrRecord, mask&^knownMask, ErrRecordNewer)
+	}
 	for i := range c.SubID {
 		if mask&(1<<i) != 0 {
 			c.SubID[i] = d.bytes()

@@ -76,15 +76,16 @@ func (d Day) Period(zone *time.Location) Period {
 	return Period{From: startOfDay(y, m, dd, zone), To: startOfDay(y, m, dd+1, zone)}
 }
 
-// startOfDay finds the first instant of a calendar day. time.Date may answer with an instant of the
-// day before where midnight does not exist (Beirut, Havana), or with the second of two midnights.
+// startOfDay finds the first instant of a calendar day, or of the next one where the day itself was
+// skipped (Samoa, 30 December 2011). time.Date may answer with an instant of the day before where
+// midnight does not exist (Beirut, Havana), or with the second of two midnights.
 func startOfDay(y int, m time.Month, d int, zone *time.Location) time.Time {
-	want := DayOf(time.Date(y, m, d, 12, 0, 0, 0, zone), zone)
+	want := DayOf(time.Date(y, m, d, 0, 0, 0, 0, time.UTC), time.UTC)
 	t := time.Date(y, m, d, 0, 0, 0, 0, zone).UTC().Truncate(quarter)
 	for DayOf(t, zone) < want {
 		t = t.Add(quarter)
 	}
-	for DayOf(t.Add(-quarter), zone) == want {
+	for DayOf(t.Add(-quarter), zone) >= want {
 		t = t.Add(-quarter)
 	}
 	return t

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -66,7 +68,10 @@ type Destinations struct {
 	loopback bool
 }
 
-type destinationRule struct{ host, path string }
+type destinationRule struct {
+	host, path string
+	address    bool // the host is an address: it has no subdomains
+}
 
 // NewDestinations compiles a list of allowed domains: a host each, optionally followed by a path prefix
 // ("apps.example/our-app"). allowLoopback admits http on loopback addresses that the list names, for a
@@ -75,6 +80,9 @@ func NewDestinations(allowed []string, allowLoopback bool) (*Destinations, error
 	d := &Destinations{loopback: allowLoopback}
 	for _, entry := range allowed {
 		host, path, _ := strings.Cut(entry, "/")
+		if strings.HasSuffix(host, ":") {
+			return nil, fmt.Errorf("allowed domain %q: leave https:// away, only the host counts", entry)
+		}
 		ascii, err := foldHost(host)
 		if err != nil {
 			return nil, fmt.Errorf("allowed domain %q: %w", entry, err)
@@ -82,16 +90,22 @@ func NewDestinations(allowed []string, allowLoopback bool) (*Destinations, error
 		if path = strings.TrimSuffix(path, "/"); path != "" {
 			path = "/" + path
 		}
-		d.rules = append(d.rules, destinationRule{host: ascii, path: path})
+		if u, err := url.Parse(path); err != nil || u.EscapedPath() != path || dotted(path) || strings.ContainsAny(path, `\ `) {
+			return nil, fmt.Errorf("allowed domain %q: %q is not a path", entry, path)
+		}
+		d.rules = append(d.rules, destinationRule{host: ascii, path: path, address: isAddress(ascii)})
 	}
 	return d, nil
 }
 
 // Check parses raw the way a browser does and reports whether a link may lead there. It answers the
-// address in the form to store and send: scheme and host folded, the rest as it came.
+// address in the form to store and send: ASCII, scheme and host folded, the rest as it came.
 func (d *Destinations) Check(raw string) (string, error) {
 	if len(raw) > MaxDestination {
 		return "", fmt.Errorf("%w: %d bytes, at most %d", ErrDestinationForm, len(raw), MaxDestination)
+	}
+	if !utf8.ValidString(raw) {
+		return "", fmt.Errorf("%w: %q is not UTF-8", ErrDestinationForm, raw)
 	}
 	for i := range len(raw) {
 		// A browser drops tabs and newlines, reads \ as /, and would see another address than we did.
@@ -117,9 +131,6 @@ func (d *Destinations) Check(raw string) (string, error) {
 	if scheme == "http" && (!d.loopback || !isLoopback(host)) {
 		return "", fmt.Errorf("%w: %q is not https", ErrDestinationForm, raw)
 	}
-	if !d.allows(host, u.EscapedPath()) {
-		return "", fmt.Errorf("%w: %s", ErrDestinationHost, host)
-	}
 	rest := raw[len(u.Scheme)+len("://"):]
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		rest = rest[i:]
@@ -129,16 +140,42 @@ func (d *Destinations) Check(raw string) (string, error) {
 	} else {
 		rest = "/"
 	}
-	return scheme + "://" + host + rest, nil
+	// The path as it came: url.URL would write an escaped / as a plain one where the rest needs escaping.
+	path := rest
+	if i := strings.IndexAny(rest, "?#"); i >= 0 {
+		path = rest[:i]
+	}
+	if !d.allows(host, path) {
+		return "", fmt.Errorf("%w: %s", ErrDestinationHost, host)
+	}
+	out := scheme + "://" + host + escapeNonASCII(rest)
+	if len(out) > MaxDestination {
+		return "", fmt.Errorf("%w: %d bytes with its letters escaped, at most %d", ErrDestinationForm, len(out), MaxDestination)
+	}
+	return out, nil
+}
+
+// escapeNonASCII writes bytes outside ASCII as browsers send them: a header has no encoding of its own.
+func escapeNonASCII(s string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; c < utf8.RuneSelf {
+			b.WriteByte(c)
+		} else {
+			b.WriteString(string([]byte{'%', hex[c>>4], hex[c&15]}))
+		}
+	}
+	return b.String()
 }
 
 func (d *Destinations) allows(host, path string) bool {
-	bare, _, hasPort := strings.Cut(host, ":")
-	if strings.HasPrefix(host, "[") {
-		bare, hasPort = host, false
+	bare := host // without its port, where the machine itself is meant: a demo's shop has any
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") && isLoopback(host) {
+		bare = host[:i]
 	}
 	for _, r := range d.rules {
-		if host != r.host && !(hasPort && isLoopback(host) && bare == r.host) && !strings.HasSuffix(host, "."+r.host) {
+		if host != r.host && bare != r.host && (r.address || !strings.HasSuffix(host, "."+r.host)) {
 			continue
 		}
 		if r.path == "" {
@@ -179,7 +216,7 @@ func foldHost(hostport string) (string, error) {
 		host = "[" + a.String() + "]"
 	} else {
 		ascii, err := idna.Lookup.ToASCII(strings.TrimSuffix(host, "."))
-		if err != nil || ascii == "" {
+		if err != nil || strings.Contains("."+ascii+".", "..") {
 			return "", fmt.Errorf("host %q is not a domain name", host)
 		}
 		host = ascii
@@ -187,12 +224,19 @@ func foldHost(hostport string) (string, error) {
 	if port == "" || port == "443" {
 		return host, nil
 	}
-	for _, c := range port {
-		if c < '0' || c > '9' {
-			return "", fmt.Errorf("port %q is not a number", port)
-		}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port {
+		return "", fmt.Errorf("port %q is not a number from 0 to 65535", port)
 	}
 	return host + ":" + port, nil
+}
+
+// isAddress reports whether a folded host is an IP address.
+func isAddress(hostport string) bool {
+	if _, err := netip.ParseAddrPort(hostport); err == nil {
+		return true
+	}
+	_, err := netip.ParseAddr(strings.Trim(hostport, "[]"))
+	return err == nil
 }
 
 func isLoopback(hostport string) bool {
