@@ -1,0 +1,258 @@
+package demo
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/redis/go-redis/v9"
+
+	"fairlead/redirector/enrich"
+	"fairlead/redirector/ship"
+	"fairlead/schema"
+	"fairlead/schema/directory"
+)
+
+// State is what a demo remembers of itself, in a file of the deployment's folder.
+type State struct {
+	Seed     uint64    `json:"seed"`
+	Until    time.Time `json:"until"`    // the invented past ends here
+	Shop     string    `json:"shop"`     // host:port
+	Password string    `json:"password"` // of the demo's log-ins
+	APIKey   string    `json:"api_key,omitempty"`
+	Filled   bool      `json:"filled"` // the past is in the stores
+}
+
+// AdminEmail is the demo admin's log-in; partners log in with slug@demo.example.
+const AdminEmail = "admin@demo.example"
+
+// PartnerEmail is the log-in of the partner that the start prints.
+func PartnerEmail() string { return email(partners[0]) }
+
+// PartnerSlug is that partner's personal link.
+func PartnerSlug() string { return partners[0].slug }
+
+func email(w who) string { return w.slug + "@demo.example" }
+
+// file holds the State.
+const file = "demo.json"
+
+// Exists reports whether a folder holds a demo.
+func Exists(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, file))
+	return err == nil
+}
+
+// Load reads the demo's state; one that was never begun gets a new one, stored before anything is
+// filled so that a start that is cut short goes on with the same past.
+func Load(dir string, now time.Time, shop string) (State, error) {
+	data, err := os.ReadFile(filepath.Join(dir, file))
+	if err == nil {
+		var s State
+		if err := json.Unmarshal(data, &s); err != nil {
+			return State{}, fmt.Errorf("%s is damaged (%w): delete the folder %s to begin a new demo", file, err, dir)
+		}
+		return s, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return State{}, fmt.Errorf("read the demo's state: %w", err)
+	}
+	s := State{Until: now.UTC().Truncate(time.Second), Shop: shop, Password: password()}
+	var b [8]byte
+	rand.Read(b[:])
+	s.Seed = binary.LittleEndian.Uint64(b[:])
+	return s, s.Save(dir)
+}
+
+// Save stores the state, readable by its owner only.
+func (s State) Save(dir string) error {
+	data, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	name := filepath.Join(dir, file)
+	if err := errors.Join(os.WriteFile(name+".new", append(data, '\n'), 0o600), os.Rename(name+".new", name)); err != nil {
+		return fmt.Errorf("store the demo's state: %w", err)
+	}
+	return nil
+}
+
+func password() string {
+	var b [10]byte
+	rand.Read(b[:])
+	return "demo-" + strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
+}
+
+// Program is the demo's program; shop is its homepage.
+func Program(seed schema.Program, shop string) schema.Program {
+	seed.Name = "Kiln & Quay Partners"
+	seed.Homepage = "http://" + shop + "/"
+	seed.AllowedDomains = []string{shop}
+	seed.Currency, seed.Zone = "USD", "America/Toronto"
+	seed.Demo = true
+	return seed
+}
+
+// Filler writes the demo's people and past through the product's own paths: the directory, and the
+// shippers that carry every click.
+type Filler struct {
+	CH        driver.Conn
+	Redis     redis.UniversalClient
+	Keys      schema.Keys
+	Directory *directory.Directory
+	Enrich    *enrich.Data
+	CountryDB string
+	Log       *slog.Logger
+	// Progress is told how many of the demo's clicks are stored.
+	Progress func(done, total uint64)
+}
+
+// Fill enrols who is missing, ships what is missing, and returns how many clicks the demo has. It may be
+// called again after any interruption.
+func (f *Filler) Fill(ctx context.Context, s State) (clicks uint64, err error) {
+	hash, err := directory.HashPassword(ctx, s.Password)
+	if err != nil {
+		return 0, err
+	}
+	if err := f.admin(ctx, hash); err != nil {
+		return 0, err
+	}
+	program, err := f.Directory.Program(ctx)
+	if err != nil {
+		return 0, err
+	}
+	t := &Traffic{Seed: s.Seed, Until: s.Until, Zone: program.Location()}
+	if t.Networks, err = Networks(f.CountryDB); err != nil {
+		return 0, err
+	}
+	if t.Partners, err = f.enrol(ctx, hash, program.Homepage); err != nil {
+		return 0, err
+	}
+	src, err := newSource(t)
+	if err != nil {
+		return 0, err
+	}
+	return src.total, f.ship(ctx, src)
+}
+
+// admin adds the demo's admin if there is none.
+func (f *Filler) admin(ctx context.Context, hash string) error {
+	if _, found, err := f.Directory.Login(ctx, AdminEmail); found || err != nil {
+		return err
+	}
+	_, err := f.Directory.AddAdmin(ctx, directory.System, AdminEmail, hash)
+	return err
+}
+
+// enrol adds the partners and links that are missing, and returns them all in the order of people.go.
+func (f *Filler) enrol(ctx context.Context, hash, homepage string) ([]Enrolled, error) {
+	out := make([]Enrolled, 0, len(partners))
+	for _, w := range partners {
+		e, err := f.enrolOne(ctx, w, hash, homepage)
+		if err != nil {
+			return nil, fmt.Errorf("enrol %s: %w", w.name, err)
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+func (f *Filler) enrolOne(ctx context.Context, w who, hash, homepage string) (Enrolled, error) {
+	e := Enrolled{who: w}
+	login, found, err := f.Directory.Login(ctx, email(w))
+	if err != nil {
+		return e, err
+	}
+	e.Partner = login.Partner
+	if !found {
+		p, _, err := f.Directory.AddPartner(ctx, directory.System, directory.NewPartner{
+			Name: w.name, Email: email(w), Slug: w.slug, PasswordHash: hash,
+		})
+		if err != nil {
+			return e, err
+		}
+		e.Partner = p.ID
+	}
+	var missing []directory.NewLink
+	for _, x := range w.links {
+		_, found, err := f.Directory.LinkBySlug(ctx, x.slug)
+		if err != nil {
+			return e, err
+		}
+		if !found {
+			missing = append(missing, directory.NewLink{Partner: e.Partner, Slug: x.slug, To: homepage + x.page})
+		}
+	}
+	if len(missing) > 0 {
+		if _, err := f.Directory.AddLinks(ctx, directory.System, missing); err != nil {
+			return e, err
+		}
+	}
+	return e, f.link(ctx, &e, homepage)
+}
+
+// link looks up the partner's links, the personal one first.
+func (f *Filler) link(ctx context.Context, e *Enrolled, homepage string) error {
+	shares := map[string]float64{}
+	for _, x := range e.links {
+		shares[x.slug] = x.share
+	}
+	list, err := f.Directory.LinksOf(ctx, e.Partner, directory.Page{})
+	if err != nil {
+		return err
+	}
+	for _, l := range list {
+		to := l.To
+		if l.Personal() {
+			to = homepage
+		}
+		e.Links = append(e.Links, EnrolledLink{ID: l.ID, Slug: l.Slug, To: to, share: shares[l.Slug]})
+	}
+	if len(e.Links) != len(e.links)+1 {
+		return fmt.Errorf("partner %s has %d links, the demo gave it %d", e.name, len(e.Links), len(e.links)+1)
+	}
+	return nil
+}
+
+// ship carries the past into both stores as a redirector ships its journal.
+func (f *Filler) ship(ctx context.Context, src *source) error {
+	facts := ship.NewClickHouse(f.CH, ship.ClickHouseOptions{Source: src, Enrich: f.Enrich, Closed: true, MaxRows: 50_000, Logger: f.Log})
+	live := ship.NewRedis(f.Redis, ship.RedisOptions{Source: src, Enrich: f.Enrich, Keys: f.Keys, Closed: true, Logger: f.Log})
+	done := make(chan struct{})
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				f.Progress(src.Cursor(ship.SinkClickHouse), src.total)
+			case <-done:
+				return
+			}
+		}
+	}()
+	err := facts.Drain(ctx)
+	close(done)
+	<-watched
+	if err != nil {
+		return fmt.Errorf("store the demo's clicks: %w", err)
+	}
+	f.Progress(src.total, src.total)
+	if err := live.Drain(ctx); err != nil {
+		return fmt.Errorf("count the demo's clicks: %w", err)
+	}
+	return nil
+}

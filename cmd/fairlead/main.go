@@ -1,0 +1,16 @@
+// Command fairlead runs a partner program: see `fairlead help`, or the README.
+package main
+
+import (
+	"os"
+
+	"fairlead/cmd/stores"
+)
+
+// version is set by the build.
+var version = "dev"
+
+func main() {
+	stores.MaybeEngine()
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}

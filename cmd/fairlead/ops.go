@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"sync"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+// ops is the operator's private listener: /healthz, /readyz, /metrics and /debug/pprof of every part
+// that runs in this process.
+type ops struct {
+	Metrics  *metrics.Set
+	listener net.Listener
+	server   *http.Server
+
+	mu    sync.Mutex
+	parts []part // guarded by mu
+}
+
+// part is something that can be ready, with what there is to say about it.
+type part struct {
+	name  string
+	ready func() (ok bool, detail any)
+}
+
+// listenOps takes the address; serving begins at once, ready says no until parts were added and are.
+func listenOps(addr string, log *slog.Logger) (*ops, error) {
+	l, err := listen(addr, "ops.listen", "--ops-listen")
+	if err != nil {
+		return nil, err
+	}
+	o := &ops{Metrics: metrics.NewSet(), listener: l}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
+	mux.HandleFunc("GET /readyz", o.readyz)
+	mux.HandleFunc("GET /metrics", o.metrics)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	o.server = &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 5 * time.Second,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	go func() {
+		if err := o.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("the operator's listener stopped", "err", err)
+		}
+	}()
+	return o, nil
+}
+
+// URL is where the listener answers.
+func (o *ops) URL() string { return "http://" + o.listener.Addr().String() }
+
+// Add makes /readyz ask a part too.
+func (o *ops) Add(name string, ready func() (bool, any)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.parts = append(o.parts, part{name, ready})
+}
+
+// Close ends the listener; Serve's goroutine ends with it.
+func (o *ops) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := o.server.Shutdown(ctx); err != nil {
+		return o.server.Close() // somebody is profiling
+	}
+	return nil
+}
+
+// readyz answers 200 when every part is ready and 503 otherwise, with what each says of itself.
+func (o *ops) readyz(w http.ResponseWriter, _ *http.Request) {
+	type answer struct {
+		Ready  bool `json:"ready"`
+		Detail any  `json:"detail,omitempty"`
+	}
+	o.mu.Lock()
+	parts := append([]part(nil), o.parts...)
+	o.mu.Unlock()
+	all := len(parts) > 0
+	body := map[string]answer{}
+	for _, p := range parts {
+		ok, detail := p.ready()
+		body[p.name] = answer{ok, detail}
+		all = all && ok
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if !all {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	json.NewEncoder(w).Encode(map[string]any{"ready": all, "parts": body})
+}
+
+func (o *ops) metrics(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+	o.Metrics.WritePrometheus(w)
+	metrics.WriteProcessMetrics(w)
+}
+
+// listen takes a TCP address; the error says which setting and flag name another.
+func listen(addr, key, flag string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w; free the address, or choose another with %s (%s)", addr, errors.Unwrap(err), flag, key)
+	}
+	return l, nil
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"fairlead/configs"
+)
+
+// Exit codes. 1: it did not work, and one sentence says why. 2: the call itself is wrong.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// run executes one command line and returns its exit code.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signalContext()
+	defer stop()
+	root := rootCommand()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var silent *exitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &silent):
+		return silent.code
+	}
+	fmt.Fprintln(stderr, "fairlead:", err)
+	var usage usageError
+	if errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// exitError ends the program with a code when everything was already said.
+type exitError struct{ code int }
+
+func (e *exitError) Error() string { return fmt.Sprintf("exit %d", e.code) }
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+// signalContext is done at the first SIGINT or SIGTERM; the second ends the program at once, which
+// loses nothing: the journal is in the page cache.
+func signalContext() (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	finished := make(chan struct{})
+	go func() {
+		defer signal.Stop(signals)
+		select {
+		case <-signals:
+			cancel()
+		case <-finished:
+			return
+		}
+		select {
+		case <-signals:
+			fmt.Fprintln(os.Stderr, "fairlead: second signal, ending at once; the next start goes on from the journal")
+			os.Exit(exitFailed)
+		case <-finished:
+		}
+	}()
+	return ctx, func() { close(finished); cancel() }
+}
+
+// global are the flags that every command knows.
+type global struct {
+	file  string
+	flags map[string]*pflag.Flag // by configuration key
+}
+
+// bind makes a flag set the configuration key.
+func (g *global) bind(flags *pflag.FlagSet, key, name, usage string) {
+	def := configs.Default(key)
+	flags.String(name, def, usage)
+	g.flags[key] = flags.Lookup(name)
+}
+
+// load reads the configuration as the flags say.
+func (g *global) load() (configs.Config, error) {
+	return configs.Load(g.file, g.flags, os.Environ())
+}
+
+// open is the opener of the commands that work on a deployment.
+func (g *global) open(ctx context.Context) (*deployment, error) {
+	c, err := g.load()
+	if err != nil {
+		return nil, err
+	}
+	return openDeployment(ctx, c, logger(c.Log, os.Stderr))
+}
+
+func rootCommand() *cobra.Command {
+	g := &global{flags: map[string]*pflag.Flag{}}
+	root := &cobra.Command{
+		Use:           "fairlead",
+		Short:         "Fairlead runs a partner program: links, clicks, and what they earned",
+		Version:       version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; `%s --help` lists the flags", err, c.CommandPath())}
+	})
+	root.PersistentFlags().StringVar(&g.file, "config", os.Getenv("FAIRLEAD_CONFIG"), "YAML file with settings")
+	g.bind(root.PersistentFlags(), "dir", "dir", "the deployment's folder")
+	g.bind(root.PersistentFlags(), "log.level", "log-level", "debug, info, warn or error")
+	root.AddGroup(
+		&cobra.Group{ID: "run", Title: "Running:"},
+		&cobra.Group{ID: "program", Title: "The program and who is in it:"},
+		&cobra.Group{ID: "facts", Title: "Facts and what is made of them:"},
+		&cobra.Group{ID: "care", Title: "Looking after it:"},
+	)
+	add := func(group string, commands ...*cobra.Command) {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add("run", upCommand(g), redirectorCommand(g), aggregatorCommand(g), dashboardCommand(g))
+	add("program", partnerCommand(g.open), linkCommand(g.open), adminCommand(g.open), programCommand(g.open))
+	add("facts", importCommand(g.open), verifyCommand(g.open), rebuildCommand(g.open), analystCommand(g.open))
+	add("care", migrateCommand(g.open), configCommand(g), doctorCommand(g), nodeCommand(g.open))
+	return root
+}
+
+// logger writes to w as the configuration says.
+func logger(c configs.Log, w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		level = slog.LevelInfo // Validate refuses other words
+	}
+	opt := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, opt))
+	}
+	return slog.New(slog.NewTextHandler(w, opt))
+}
