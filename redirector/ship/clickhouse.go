@@ -1,0 +1,254 @@
+package ship
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/VictoriaMetrics/metrics"
+
+	"fairlead/redirector/enrich"
+)
+
+// ClickHouseOptions say what a ClickHouse sink ships, and how. Source and Enrich must be there.
+type ClickHouseOptions struct {
+	Source Source
+	Enrich *enrich.Data
+	// Dir keeps the range of the batch in flight, and records that cannot be read. Only a source that cuts
+	// alike every time, and holds what this program wrote, can do without.
+	Dir string
+	// Cluster is the name of the ClickHouse cluster, whose servers are all asked and written to; empty: one server.
+	Cluster string
+	// Closed marks a source that ends: it never holds back what is complete.
+	Closed bool
+
+	FlushEvery    time.Duration // how long a click waits for others, 1 s
+	MaxRows       int           // of a batch, 500,000
+	MaxBytes      int           // of a batch's records, 256 MiB
+	InsertTimeout time.Duration // after which an insert counts as lost, 75 s; ClickHouse gives up after four fifths of it
+	Heartbeat     time.Duration // between two words of life when there is nothing to ship, 10 s
+	StopGrace     time.Duration // for the insert in flight when Run is told to stop, 5 s
+	GiveUp        int           // after so many failures in a row; 0: never
+
+	Now     func() time.Time
+	Logger  *slog.Logger
+	Metrics *metrics.Set
+
+	fail func(point string) error // of a test: an error is a crash at that point
+}
+
+func (o *ClickHouseOptions) fillIn() {
+	def(&o.FlushEvery, time.Second)
+	def(&o.MaxRows, 500_000)
+	def(&o.MaxBytes, 256<<20)
+	def(&o.InsertTimeout, 75*time.Second)
+	def(&o.Heartbeat, 10*time.Second)
+	def(&o.StopGrace, 5*time.Second)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.fail == nil {
+		o.fail = func(string) error { return nil }
+	}
+}
+
+func def[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+// ClickHouse ships a source into the tables clicks, gaps and shipments. Run, Drain and Close are for one goroutine; Lag is
+// for any.
+type ClickHouse struct {
+	conn    driver.Conn
+	opt     ClickHouseOptions
+	m       *sinkMetrics
+	log     *slog.Logger
+	cut     cutter
+	batch   batch
+	fixed   bool // the batch's range is written down and does not change until it has landed
+	opened  time.Time
+	intent  intent
+	scratch scratch
+	unsure  bool              // something may be under way or have landed that was not confirmed
+	asks    map[string]uint64 // by node: up to which seq the store is asked before anything is sent
+	beat    heartbeat
+}
+
+// NewClickHouse returns a sink that goes on from the source's cursor.
+func NewClickHouse(conn driver.Conn, opt ClickHouseOptions) *ClickHouse {
+	opt.fillIn()
+	s := &ClickHouse{
+		conn: conn,
+		opt:  opt,
+		m:    newSinkMetrics(opt.Metrics, SinkClickHouse, opt.Now),
+		log:  opt.Logger.With("sink", SinkClickHouse),
+		asks: make(map[string]uint64),
+	}
+	s.cut = cutter{
+		tail:    tail{source: opt.Source},
+		enrich:  enrich.New(opt.Enrich),
+		maxRows: opt.MaxRows,
+		maxSize: opt.MaxBytes,
+		at:      opt.Source.Cursor(SinkClickHouse),
+	}
+	if opt.Dir != "" {
+		s.intent.path = filepath.Join(opt.Dir, "clickhouse.inflight")
+		s.cut.aside.dir = filepath.Join(opt.Dir, "undecodable")
+	}
+	if was := s.intent.read(); was.First == s.cut.at+1 {
+		s.cut.limit = was.Last
+	}
+	s.unsure = true
+	s.measure()
+	return s
+}
+
+// Lag tells how far the sink is behind.
+func (s *ClickHouse) Lag() Lag { return Lag{Records: s.m.lag.Load(), Time: s.m.lagTime(s.opt.Now())} }
+
+// Position is the seq up to which everything has landed. It is for the goroutine that runs the sink.
+func (s *ClickHouse) Position() uint64 { return s.opt.Source.Cursor(SinkClickHouse) }
+
+// Run ships until ctx is done. What fails is logged and tried again with growing pauses: the journal keeps
+// what is not confirmed. The error is nil, unless GiveUp is set.
+func (s *ClickHouse) Run(ctx context.Context) error {
+	defer s.cut.close()
+	if err := s.loop().until(ctx, false, never); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// Drain ships what is synced now, says that the node has stopped, and returns. It must not run beside Run.
+func (s *ClickHouse) Drain(ctx context.Context) error {
+	defer s.cut.close()
+	target := s.opt.Source.Synced()
+	if err := s.loop().until(ctx, true, func() bool { return s.Position() >= target }); err != nil {
+		return fmt.Errorf("ship to ClickHouse: %d records are left in the journal, and the next start ships them: %w", target-s.Position(), err)
+	}
+	if err := s.heartbeat(ctx, stateClosed); err != nil {
+		return fmt.Errorf("tell ClickHouse that this node has stopped: %w", err)
+	}
+	return nil
+}
+
+func (s *ClickHouse) loop() loop { return loop{step: s.step, failed: s.failed, giveUp: s.opt.GiveUp} }
+
+func (s *ClickHouse) failed(err error, attempt int) {
+	s.m.failures.Inc()
+	s.log.Warn("clicks wait in the journal: shipping to ClickHouse failed and will be tried again",
+		"error", err, "attempt", attempt, "lag_records", s.m.lag.Load(), "position", s.Position())
+}
+
+// step does one thing: wait, gather, or deliver.
+func (s *ClickHouse) step(ctx context.Context, drain bool) error {
+	s.beat.look(s.opt.Now(), s.opt.Source.Appended(), s.Position())
+	s.measure()
+	if !s.fixed {
+		was := s.batch.empty()
+		full, err := s.cut.fill(&s.batch)
+		if err != nil {
+			return err
+		}
+		if s.batch.empty() {
+			return s.idle(ctx, drain)
+		}
+		if was {
+			s.opened = time.Now()
+		}
+		if wait := s.opt.FlushEvery - time.Since(s.opened); !full && !drain && wait > 0 && s.cut.limit == 0 {
+			sleep(ctx, wait)
+			return nil
+		}
+		if err := s.intent.write(intentRange{Node: s.batch.node, First: s.batch.first, Last: s.batch.last}); err != nil {
+			return err
+		}
+		s.fixed = true
+	}
+	if err := s.deliver(ctx); err != nil {
+		var other *conflict
+		if errors.As(err, &other) {
+			return s.renew(other)
+		}
+		s.unsure = true
+		return err
+	}
+	return nil
+}
+
+// idle waits for records, giving a word of life now and then.
+func (s *ClickHouse) idle(ctx context.Context, drain bool) error {
+	if s.cut.limit > 0 {
+		s.cut.limit = 0 // the journal has not got what was in flight: nothing to cut alike
+		return nil
+	}
+	if drain {
+		return fmt.Errorf("BUG: the journal is synced to %d and shows nothing after %d", s.opt.Source.Synced(), s.cut.at)
+	}
+	if wait := s.opt.Heartbeat - time.Since(s.beat.last); wait > 0 {
+		waiting, cancel := context.WithTimeout(ctx, wait)
+		defer cancel()
+		if _, err := s.opt.Source.WaitSynced(waiting, s.cut.at); err != nil && waiting.Err() == nil {
+			return fmt.Errorf("wait for the journal: %w", err)
+		}
+		return nil
+	}
+	return s.heartbeat(ctx, s.state())
+}
+
+// done is the end of a batch's way: only now does the cursor move.
+func (s *ClickHouse) done() error {
+	if err := s.opt.Source.Advance(SinkClickHouse, s.batch.last); err != nil {
+		return fmt.Errorf("move the cursor to %d: %w", s.batch.last, err)
+	}
+	if err := s.opt.fail("advanced"); err != nil {
+		return err
+	}
+	s.m.batches.Inc()
+	s.m.rows.Add(s.batch.clicks())
+	for _, g := range s.batch.gaps {
+		s.m.gap(g)
+	}
+	s.cut.limit, s.fixed = 0, false
+	s.batch.reset()
+	s.measure()
+	return nil
+}
+
+func (s *ClickHouse) measure() {
+	appended, at := s.opt.Source.Appended(), s.Position()
+	s.m.lag.Store(max(appended, at) - at)
+	if !s.beat.complete.IsZero() {
+		s.m.caughtUp.Store(s.beat.complete.UnixMilli())
+	}
+}
+
+// renew gives the first click that the store holds otherwise, and all after it, to a new node.
+func (s *ClickHouse) renew(other *conflict) error {
+	s.log.Error("the journal moves to a new node, because ClickHouse holds other clicks under the same numbers: a copy of it was, or is, at work elsewhere; make sure that none is",
+		"node", other.node, "seq", other.seq, "reason", other.Error())
+	s.rewind()
+	if err := s.opt.Source.Renew(other.seq, other.Error()); err != nil {
+		return fmt.Errorf("move the journal to a new node: %w", err)
+	}
+	s.asks[other.node] = max(s.asks[other.node], other.beyondOur)
+	return nil
+}
+
+// rewind forgets the batch; the next one begins after what is confirmed.
+func (s *ClickHouse) rewind() {
+	s.batch.reset()
+	s.fixed = false
+	s.cut.close()
+	s.cut.at = s.Position()
+}
