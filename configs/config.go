@@ -233,3 +233,13 @@ func publicURL(public, listen string, tls bool) string {
 	}
 	return "http://" + listen
 }
+
+// Default returns a key's default as text, for a flag's usage; an unknown key is a bug.
+func Default(key string) string {
+	v := viper.New()
+	v.SetConfigType("yaml")
+	if err := v.ReadConfig(strings.NewReader(DefaultYAML)); err != nil || !v.IsSet(key) {
+		panic("BUG: no default for " + key)
+	}
+	return v.GetString(key)
+}
