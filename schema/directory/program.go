@@ -72,7 +72,7 @@ func (d *Directory) SetProgram(ctx context.Context, actor Actor, fn func(*schema
 		p = before
 		p.AllowedDomains = append([]string(nil), before.AllowedDomains...)
 		if err := fn(&p); err != nil {
-			return refused(err)
+			return asInvalid(err)
 		}
 		p.Demo = before.Demo
 		if p, err = CheckProgram(p, d.opt.AllowLoopback); err != nil {
@@ -91,8 +91,8 @@ func (d *Directory) SetProgram(ctx context.Context, actor Actor, fn func(*schema
 	return p, nil
 }
 
-// refused makes an Error of what a caller's function said.
-func refused(err error) error {
+// asInvalid makes an Error of what a caller's function said.
+func asInvalid(err error) error {
 	if CodeOf(err) != "" {
 		return err
 	}
