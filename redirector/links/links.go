@@ -39,6 +39,7 @@ type Directory struct {
 	log  *slog.Logger
 	view atomic.Pointer[View]
 
+	polls    atomic.Uint64
 	synced   atomic.Int64 // when memory last equalled Redis, Unix nanoseconds
 	problem  atomic.Pointer[string]
 	told     time.Time   // when the problem was last logged; of Run
@@ -86,13 +87,13 @@ func (d *Directory) load() {
 		d.log.Info("no snapshot of the links yet: they are fetched from Redis", "file", d.opt.Snapshot)
 		return
 	case err != nil:
-		d.log.Error("the snapshot of the links is not used: they are fetched from Redis", "file", d.opt.Snapshot, "error", err)
+		d.log.Error("the snapshot of the links is not used: they are fetched from Redis", "file", d.opt.Snapshot, "err", err)
 		return
 	}
 	d.feed.take(snap)
 	if err := d.publish(); err != nil {
 		d.feed.reset()
-		d.log.Error("the snapshot of the links is not used: they are fetched from Redis", "file", d.opt.Snapshot, "error", err)
+		d.log.Error("the snapshot of the links is not used: they are fetched from Redis", "file", d.opt.Snapshot, "err", err)
 		return
 	}
 	d.fromFile.Store(true)

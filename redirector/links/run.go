@@ -43,6 +43,7 @@ func (d *Directory) Run(ctx context.Context, rdb redis.UniversalClient) error {
 		}
 		doubt = err != nil
 		d.note(err)
+		d.polls.Add(1)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -70,10 +71,10 @@ func (d *Directory) note(err error) {
 		return
 	}
 	if d.told = now; d.view.Load() == nil {
-		d.log.Error("the directory could not be loaded: this redirector is not ready", "error", err)
+		d.log.Error("the directory could not be loaded: this redirector is not ready", "err", err)
 		return
 	}
-	d.log.Warn("the directory does not follow Redis: links go on as they were", "since", d.Status().Synced, "error", err)
+	d.log.Warn("the directory does not follow Redis: links go on as they were", "since", d.Status().Synced, "err", err)
 }
 
 // poll makes memory equal Redis. With doubt it reads more than the revision says it has to.
@@ -173,7 +174,7 @@ func (f *feed) setNamed(kind schema.Kind, name, entry string) error {
 
 func (d *Directory) complain(kind schema.Kind, id string, err error) {
 	if err != nil {
-		d.log.Error("an entry of the directory cannot be used as it stands", "kind", kind, "id", id, "error", err)
+		d.log.Error("an entry of the directory cannot be used as it stands", "kind", kind, "id", id, "err", err)
 	}
 }
 

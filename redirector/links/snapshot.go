@@ -104,7 +104,7 @@ func (d *Directory) keepSaved(ctx context.Context) {
 		began := time.Now()
 		if err := d.save(); err != nil {
 			d.log.Error("the snapshot of the links was not written: a restart without Redis would serve older links",
-				"file", d.opt.Snapshot, "error", err)
+				"file", d.opt.Snapshot, "err", err)
 		}
 		pause = 100 * time.Since(began)
 	}
