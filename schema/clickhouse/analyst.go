@@ -24,7 +24,7 @@ func AddAnalyst(ctx context.Context, conn driver.Conn, cluster, name, password s
 	if err != nil {
 		return err
 	}
-	ctx = named(ctx, "add analyst")
+	ctx = Named(ctx, "add analyst", nil)
 	for _, stmt := range stmts {
 		if err := conn.Exec(ctx, stmt); err != nil {
 			var e *ch.Exception

@@ -41,7 +41,7 @@ func Apply(ctx context.Context, conn driver.Conn, opt Options) error {
 	if opt.Cluster != "" && !clusterName.MatchString(opt.Cluster) {
 		return fmt.Errorf("cluster name %q: letters, digits, - and _ are allowed", opt.Cluster)
 	}
-	ctx = named(ctx, "migrate")
+	ctx = Named(ctx, "migrate", nil)
 	all, err := migrations()
 	if err != nil {
 		return err
@@ -82,6 +82,20 @@ func Apply(ctx context.Context, conn driver.Conn, opt Options) error {
 		}
 	}
 	return nil
+}
+
+// Pending returns how many migrations Apply would apply; its errors are those of Apply.
+func Pending(ctx context.Context, conn driver.Conn) (int, error) {
+	all, err := migrations()
+	if err != nil {
+		return 0, err
+	}
+	applied, err := appliedMigrations(Named(ctx, "migrations", nil), conn)
+	if err != nil {
+		return 0, err
+	}
+	todo, err := pending(all, applied)
+	return len(todo), err
 }
 
 // pending returns the migrations that are still to be applied, after checking those that were.
@@ -166,7 +180,12 @@ func record(ctx context.Context, conn driver.Conn, done []migration) error {
 
 var clusterName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// named marks the queries made with ctx for whoever reads the query log.
-func named(ctx context.Context, purpose string) context.Context {
-	return ch.Context(ctx, ch.WithSettings(ch.Settings{"log_comment": "fairlead " + purpose}))
+// Named returns ctx for the queries of one purpose: whoever reads the query log finds it in log_comment.
+// The values are those of the statement's {name:Type} parameters, in ClickHouse's text form.
+func Named(ctx context.Context, purpose string, values map[string]string) context.Context {
+	opts := []ch.QueryOption{ch.WithSettings(ch.Settings{"log_comment": "fairlead " + purpose})}
+	if len(values) > 0 {
+		opts = append(opts, ch.WithParameters(values))
+	}
+	return ch.Context(ctx, opts...)
 }

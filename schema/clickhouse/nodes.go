@@ -28,7 +28,7 @@ var nodeStatesSQL string
 // NodeStates returns every node that ever shipped, by name. Its cost depends on the number of nodes,
 // not on how much they shipped.
 func NodeStates(ctx context.Context, conn driver.Conn) ([]NodeState, error) {
-	rows, err := conn.Query(named(ctx, "node states"), nodeStatesSQL)
+	rows, err := conn.Query(Named(ctx, "node states", nil), nodeStatesSQL)
 	if err != nil {
 		return nil, fmt.Errorf("read the states of the nodes: %w", err)
 	}

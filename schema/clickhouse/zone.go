@@ -18,7 +18,7 @@ var programZoneSQL string
 // is no program.
 func ProgramZone(ctx context.Context, conn driver.Conn) (*time.Location, error) {
 	var name string
-	err := conn.QueryRow(named(ctx, "program zone"), programZoneSQL).Scan(&name)
+	err := conn.QueryRow(Named(ctx, "program zone", nil), programZoneSQL).Scan(&name)
 	if errors.Is(err, sql.ErrNoRows) {
 		return time.UTC, nil
 	}
