@@ -49,6 +49,13 @@ const (
 	round     = 4 // pixels by which a bar reaches below the plot
 )
 
+// Full is the height with the two lines of labels below the plot.
+func (c Bars) Full() int { return c.Height + 40 }
+
+// LabelY and SubY are the baselines of the two lines of labels.
+func (c Bars) LabelY() int { return c.Height + 19 }
+func (c Bars) SubY() int   { return c.Height + 34 }
+
 // NewBars lays out the points over the given height in pixels.
 func NewBars(points []Point, height int) Bars {
 	top := niceTop(points)

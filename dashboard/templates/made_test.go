@@ -1,0 +1,216 @@
+package templates
+
+import (
+	"fmt"
+	"strings"
+
+	"fairlead/dashboard/chart"
+	"fairlead/dashboard/period"
+	"fairlead/schema"
+)
+
+// hostile is text that breaks a page which does not escape it, and one word too long to fit.
+var hostile = `"><script>alert(1)</script>{{.}}'` + strings.Repeat("overlong", 20)
+
+const today = schema.Day(20261123)
+
+// made are views of every page in every state, for tests to render and people to look at.
+func made() map[string]View {
+	frame := Frame{Title: "Home", Program: "Kestrel Outfitters", Demo: true, Theme: ThemeAuto, Path: "/home"}
+	shell := Shell{
+		Frame: frame, Heading: "Home", Name: "Ada Lovelace", Initial: "A", Email: "ada@example.com",
+		Nav: []NavItem{
+			{Label: "Home", Href: "/home", Icon: "home", Current: true},
+			{Label: "Reporting", Href: "/reporting", Icon: "reporting"},
+			{Label: "Links", Href: "/links", Icon: "links"},
+		},
+		Fresh: Freshness{Text: "Complete up to 14:05, Toronto time", Machine: "2026-11-23T19:05:00Z"},
+	}
+	at := func(heading, path string) Shell {
+		s := shell
+		s.Heading, s.Title, s.Path = heading, heading, path
+		s.Nav = nil
+		for _, n := range shell.Nav {
+			n.Current = n.Href == path
+			s.Nav = append(s.Nav, n)
+		}
+		return s
+	}
+	link := ShareLink{Name: "go.kestrel.example/ada", URL: "https://go.kestrel.example/ada", To: "https://kestrel.example/", Personal: true}
+	home := Home{
+		Shell: shell, Link: link, Today: Known(214), TodayText: "168 unique visitors up to 14:05",
+		Month:      Tile{Clicks: Known(4812), Visitors: Known(3907), Change: NewChange(4598, 4096, "1–22 November 2026", "1–22 October 2026", "1–22 Oct")},
+		Year:       Tile{Clicks: Known(61204), Visitors: Known(49871), Change: NewChange(61204, 64901, "1 December 2025 – 22 November 2026", "1 December 2024 – 22 November 2025", "the year before")},
+		Chart:      BarChart{Bars: chart.NewBars(monthPoints(), 216), Text: "Clicks by month from December 2025 to November 2026. The highest month is October 2026 with 7,320."},
+		MonthTable: Table{Title: "Clicks by month", Head: "Month", Rows: rows(12, false)},
+		Trend:      Trend{Line: chart.NewLine(dayPoints(30), 72), Text: "Clicks by day, 25 October to 23 November 2026, between 96 and 331 a day.", Total: Known(6288), Change: NewChange(6054, 6054, "a", "b", "the 29 days before"), First: "25 Oct", Last: "23 Nov"},
+		DayTable:   Table{Title: "Clicks by day", Head: "Day", Rows: rows(30, true)},
+		TopLinks: []TopLink{
+			{Name: "/ada", Href: link.URL, To: link.To, Clicks: 3120, Share: "100%"},
+			{Name: "/ada-boots", Href: link.URL, To: link.To, Clicks: 1804, Share: "57.821%"},
+			{Name: "/ada/winter/jackets", Href: link.URL, To: link.To, Clicks: 902, Share: "28.91%"},
+			{Name: "/ada-tents", Href: link.URL, To: link.To, Clicks: 388, Share: "12.436%"},
+			{Name: "/ada-maps", Href: link.URL, To: link.To, Clicks: 74, Share: "2.372%"},
+		},
+		NotCounted: NotCounted{Span: "Past 12 months", Total: 4096, Reasons: reasons()},
+		Zone:       "Toronto time",
+	}
+	late := home
+	late.Fresh = Freshness{Text: "Complete up to 09:12 on 21 November, Toronto time", Machine: "2026-11-21T14:12:00Z", Late: true}
+	late.NotCounted = NotCounted{Span: "Past 12 months"}
+	late.TopLinks = nil
+	late.Month.Change = NewChange(12, 0, "1–22 November 2026", "1–22 October 2026", "nothing to compare with yet")
+	late.Today = Figure{}
+	first := Home{Shell: shell, Link: link, FirstDay: true, Today: Known(0), Zone: "Toronto time"}
+	first.Fresh = Freshness{Text: "Nothing counted yet"}
+	away := Home{Shell: shell, Link: link, Away: true, Today: Known(37), TodayText: "as they arrive"}
+	away.Fresh = Freshness{}
+	nasty := home
+	nasty.Name, nasty.Program, nasty.Email, nasty.Heading = hostile, hostile, hostile+"@example.com", hostile
+	nasty.Link = ShareLink{Name: "go.example/" + hostile, URL: "javascript:alert(1)", To: hostile, State: "disabled"}
+	nasty.Path, nasty.Title = hostile, hostile
+	nasty.TopLinks = []TopLink{{Name: hostile, Href: "javascript:alert(1)", To: hostile, Clicks: 1, Share: "100%"}}
+	nasty.Month.Clicks, nasty.Year.Clicks = Known(1<<63), Known(1<<64-1)
+
+	reporting := Reporting{
+		Shell: at("Reporting", "/reporting"), From: "2025-12-01", To: "2026-11-23", Last: "2026-11-23",
+		Presets: presets(period.Past12Months), Span: "1 December 2025 – 23 November 2026", Unit: "month", RowHead: "Month",
+		Tiles: []ReportTile{
+			{Label: "Clicks", Figure: Known(61204), Change: NewChange(61204, 64901, "now", "then", "the year before")},
+			{Label: "Unique visitors", Figure: Known(49871), Change: NewChange(49871, 44000, "now", "then", "the year before")},
+			{Label: "Not counted", Quiet: true, Figure: Known(4096), Change: NewChange(4096, 3000, "now", "then", "the year before")},
+		},
+		Chart: home.Chart, Rows: append(rows(3, false), append(openDays(), rows(12, false)[3:]...)...),
+		Total: Row{Label: "Total", Clicks: Known(61204), Visitors: Known(49871), NotCounted: Known(4096)},
+		CSV:   "/reporting.csv?period=12-months", NotCounted: home.NotCounted, Zone: "Toronto time",
+	}
+	days := reporting
+	days.Presets, days.Span, days.Unit, days.RowHead = presets(period.Past30Days), "25 October – 23 November 2026", "day", "Day"
+	days.Rows = rows(30, true)
+	days.Chart = BarChart{Bars: chart.NewBars(dayPoints(30), 216), Text: "Clicks by day."}
+	wrong := Reporting{Shell: at("Reporting", "/reporting"), Presets: presets(period.Custom), From: "2026-11-02", To: "2026-11-01", Last: "2026-11-23",
+		Alert: "the last day, 2026-11-01, lies before the first, 2026-11-02"}
+	reportingAway := Reporting{Shell: at("Reporting", "/reporting"), Presets: presets(period.Past12Months), From: "2025-12-01", To: "2026-11-23", Last: "2026-11-23", Away: true}
+
+	links := Links{Shell: at("Links", "/links"), Span: "Past 30 days and past 12 months", Links: []LinkRow{
+		{ShareLink: link, Created: "3 March 2024", Clicks: Known(3120), Visitors: Known(2544), All: Known(38110)},
+		{ShareLink: ShareLink{Name: "go.kestrel.example/ada-boots", URL: link.URL + "-boots", To: "https://kestrel.example/women/boots?size=38&colour=moss"}, Created: "12 May 2025", Clicks: Known(1804), Visitors: Known(1490), All: Known(15201)},
+		{ShareLink: ShareLink{Name: "go.kestrel.example/ada-sale", URL: link.URL + "-sale", To: "https://kestrel.example/sale", State: "expired"}, Created: "1 June 2026", Clicks: Known(0), Visitors: Known(0), All: Known(7893)},
+		{ShareLink: ShareLink{Name: "go.kestrel.example/" + strings.Repeat("deep/", 30), URL: link.URL, To: "https://kestrel.example/" + strings.Repeat("long", 60), State: "disabled"}, Created: "1 June 2026", Clicks: Figure{}, Visitors: Figure{}, All: Figure{}},
+	}, Next: "/links?after=100", First: "/links"}
+	linksAway := Links{Shell: at("Links", "/links"), Away: true, Links: []LinkRow{{ShareLink: link, Created: "3 March 2024"}}}
+
+	team := shell
+	team.Nav = []NavItem{{Label: "Partners", Href: "/partners", Icon: "partners", Current: true}}
+	team.Name, team.Email, team.Initial, team.Heading, team.Title, team.Path = "Admin", "team@kestrel.example", "T", "Partners", "Partners", "/partners"
+	partners := Partners{Shell: team, Clicks: Known(128441), Visitors: Known(101277), Active: Known(18), MonthName: "November 2026",
+		Next: "/partners?after=50", First: "/partners"}
+	for i, name := range []string{"Ada Lovelace", "Northern Coffee Co.", "Trail & Error", "Mei-Lin Okafor", "Gear Review Weekly", hostile} {
+		status := []schema.PartnerStatus{"active", "active", "invited", "suspended", "applied", "declined"}[i]
+		partners.Partners = append(partners.Partners, PartnerRow{Name: name, Email: fmt.Sprintf("partner%d@example.com", i), Status: string(status), Tone: Tone(status),
+			Link: link, Clicks: Known(uint64(40211 / (i + 1))), Visitors: Known(uint64(31877 / (i + 1))), NotCounted: Known(uint64(1200 * i))})
+	}
+	partners.Partners[4].Link = ShareLink{}
+	nobody := Partners{Shell: team, Clicks: Known(0), Visitors: Known(0), Active: Known(0), MonthName: "November 2026"}
+	notFound := nobody
+	notFound.Search = hostile
+	partnersAway := Partners{Shell: team, Away: true, Partners: partners.Partners[:1]}
+
+	door := Frame{Title: "Log in", Program: "Kestrel Outfitters", Theme: ThemeAuto, Path: "/login"}
+	return map[string]View{
+		"home":            home,
+		"home-late":       late,
+		"home-first-day":  first,
+		"home-away":       away,
+		"home-hostile":    nasty,
+		"reporting":       reporting,
+		"reporting-days":  days,
+		"reporting-wrong": wrong,
+		"reporting-away":  reportingAway,
+		"links":           links,
+		"links-away":      linksAway,
+		"partners":        partners,
+		"partners-none":   nobody,
+		"partners-search": notFound,
+		"partners-away":   partnersAway,
+		"login":           Login{Frame: door, Next: "/home"},
+		"login-wrong":     Login{Frame: door, Email: "ada@example.com", Alert: "E-mail or password is wrong."},
+		"login-out":       Login{Frame: door, Note: "You are logged out."},
+		"invite":          Password{Frame: door, Action: "/invite", Code: "12-abc", Email: "ada@example.com"},
+		"setup":           Password{Frame: door, Action: "/setup", Code: "1-abc", AskEmail: true, Admin: true, Alert: "A password has at least 8 characters, this one has 3."},
+		"problem-404":     Problem{Frame: door, Status: 404, Heading: "This page does not exist", Text: "The address may be mistyped, or the page has moved.", Action: "To the start", Href: "/"},
+		"problem-503":     Problem{Frame: door, Status: 503, Heading: "Back in a moment", Text: "The dashboard cannot reach its data right now. Links go on redirecting, and every click is being recorded.", Action: "Try again", Href: "/home"},
+	}
+}
+
+func monthPoints() []chart.Point {
+	var ps []chart.Point
+	for i, v := range []uint64{0, 3110, 4208, 5120, 4890, 5605, 6010, 5322, 6480, 6991, 7320, 4812} {
+		m := schema.Month(202512).Add(i)
+		name := period.MonthName(m)
+		p := chart.Point{Value: v, Known: i > 0, Label: name[:3], Title: fmt.Sprintf("%s: %s clicks", name, Count(v))}
+		if m%100 == 1 {
+			p.Sub = name[len(name)-4:]
+		}
+		if i == 11 {
+			p.Unfinished, p.Sub = true, "so far"
+		}
+		ps = append(ps, p)
+	}
+	return ps
+}
+
+func dayPoints(n int) []chart.Point {
+	var ps []chart.Point
+	for i := range n {
+		d := period.Day(today, i-n+1)
+		p := chart.Point{Value: uint64(150 + (i*37)%90 + (i%7)*21), Known: true, Unfinished: i == n-1, Title: period.DayName(d)}
+		if (n-1-i)%5 == 0 {
+			p.Label = d.Time().Format("2 Jan")
+		}
+		ps = append(ps, p)
+	}
+	return ps
+}
+
+func rows(n int, days bool) []Row {
+	var out []Row
+	for i := range n {
+		m := schema.Month(202611).Add(-i)
+		r := Row{Label: period.MonthName(m), Machine: period.ISOMonth(m), Clicks: Known(uint64(4812 + i*211)), Visitors: Known(uint64(3907 + i*190)), NotCounted: Known(uint64(96 + i)),
+			Href: "/reporting?period=12-months&month=" + period.ISOMonth(m), Open: i == 2, Unfinished: i == 0}
+		if days {
+			d := period.Day(today, -i)
+			r.Label, r.Machine, r.Href = period.DayName(d), period.ISO(d), ""
+		}
+		if i == 11 && !days {
+			r.Clicks, r.Visitors, r.NotCounted = Figure{}, Figure{}, Figure{}
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func openDays() []Row {
+	out := rows(5, true)
+	for i := range out {
+		out[i].Day, out[i].Unfinished = true, false
+	}
+	return out
+}
+
+func reasons() []Reason {
+	return []Reason{
+		{Label: "Bots", Count: 3871, Text: "Search engines, link checkers and other programs."},
+		{Label: "Previews", Count: 180, Text: "A browser or a messenger looked ahead; a click that follows is counted."},
+		{Label: "Embedded", Count: 45, Text: "Loaded as an image or in a frame, not visited."},
+	}
+}
+
+func presets(current period.Preset) []Preset {
+	var out []Preset
+	for _, p := range period.Presets() {
+		out = append(out, Preset{Label: p.Label(), Href: "/reporting?period=" + string(p), Current: p == current})
+	}
+	return out
+}
