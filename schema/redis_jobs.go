@@ -1,8 +1,15 @@
 package schema
 
-// RollupGeneration holds the token of the last rollup run that changed something: whoever caches a page
-// made of rollups keeps it as long as this stays the same.
-func (k Keys) RollupGeneration() string { return k.Prefix + "rollup:generation" }
+// Rollup is the hash in which the last rollup says what the rollups are: RollupGeneration, the token of the
+// last run that changed something, so that whoever caches a page made of rollups keeps it as long as this
+// stays the same; and RollupCompleteTo, up to when they contain every hit, in milliseconds since 1970.
+func (k Keys) Rollup() string { return k.Prefix + "rollup" }
+
+// The fields of Rollup.
+const (
+	RollupGeneration = "generation"
+	RollupCompleteTo = "complete_to"
+)
 
 // Jobs is the hash of the aggregator's jobs: name → JSON of its last run.
 func (k Keys) Jobs() string { return k.Prefix + "jobs" }

@@ -1,0 +1,10 @@
+package rollup
+
+import (
+	"os"
+	"testing"
+
+	"fairlead/aggregator/aggregatortest"
+)
+
+func TestMain(m *testing.M) { os.Exit(aggregatortest.Main(m)) }

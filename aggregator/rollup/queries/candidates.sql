@@ -1,0 +1,18 @@
+SELECT
+    n.node          AS node,
+    max(r.done_to)  AS done_to
+FROM
+(
+    SELECT node, max(last_seq) AS last_seq
+    FROM fairlead.nodes
+    GROUP BY node
+) AS n
+LEFT JOIN
+(
+    SELECT node, argMax(rollup_nodes.done_to, token) AS done_to
+    FROM fairlead.rollup_nodes
+    GROUP BY node
+) AS r ON r.node = n.node
+GROUP BY n.node, n.last_seq
+HAVING n.last_seq > done_to
+ORDER BY node

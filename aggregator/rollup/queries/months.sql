@@ -1,0 +1,5 @@
+SELECT
+    month,
+    zone
+FROM fairlead.rollup_months FINAL
+ORDER BY month

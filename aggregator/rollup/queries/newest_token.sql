@@ -1,0 +1,2 @@
+SELECT max(token)
+FROM fairlead.rollup_months

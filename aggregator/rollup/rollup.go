@@ -1,0 +1,242 @@
+// Package rollup keeps the figures by partner and day, partner and month, and link and day equal to the
+// facts.
+//
+// # What is promised
+//
+// Nothing is ever added to a figure. A program-day that new hits touch is counted anew from the facts,
+// into a staging copy of its month, and the month is swapped in by REPLACE PARTITION: readers see the
+// month before or after, never between. A crash at any point leaves tables that are right, only older,
+// and the next run does again what was not finished. The cost follows what is new.
+//
+// # How it knows what is new
+//
+// By comparing what has been shipped (shipments) with what has been rolled up (rollup_log), key by key,
+// never by clocks. A node ships its batches in the order of their seq, and the rows of one batch appear
+// together, so that per node one number bounds the search: up to it every shipment stands in rollup_log,
+// without a hole (rollup_nodes). That bound is a shortcut that rests on the shippers keeping their order;
+// therefore the first run of a process and one an hour compare all of both tables, month by month.
+//
+// # How runs keep out of each other's way
+//
+// A lock in Redis lets one run work; another that finds it held skips. A run that was stopped for longer
+// than the lock lives must not swap in what is older than the figures of its successor: each asks for
+// the lock right before each swap, and each begins by dropping the staging tables of all runs before it,
+// so that a swap that still passed the question finds nothing to swap in. Every row carries the token of
+// the run that counted it.
+//
+// # Limits
+//
+// All statements of a run have to reach the same server, on which its staging tables stand: on a cluster
+// give it a connection that opens its addresses in order. Days are cut in the program's zone; months
+// that were cut in another are counted anew, each whole, so that while the zone changes neighbouring
+// months may stand in different ones. The tables of figures change one after the other, within
+// milliseconds.
+package rollup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/redis/go-redis/v9"
+
+	"fairlead/aggregator/lock"
+	"fairlead/schema"
+	"fairlead/schema/clickhouse"
+)
+
+// Options are what a Rollup works with.
+type Options struct {
+	ClickHouse driver.Conn
+	Redis      redis.UniversalClient
+	Keys       schema.Keys
+	Logger     *slog.Logger
+	LockLife   time.Duration // after which a dead run's lock expires; 30 s when 0
+	CompareAll time.Duration // how often shipments and rollup_log are compared whole; 1 h when 0
+}
+
+// Rollup rolls up clicks. It is safe for concurrent use: of two runs at once one skips.
+type Rollup struct {
+	opt Options
+
+	mu       sync.Mutex
+	compared time.Time // when shipments and rollup_log were last compared whole
+
+	// step, when set by a test, is called after each step of a run; an error ends the run there as a
+	// crash would, with everything left lying.
+	step func(name string) error
+}
+
+// New returns a Rollup.
+func New(opt Options) *Rollup {
+	if opt.LockLife == 0 {
+		opt.LockLife = 30 * time.Second
+	}
+	if opt.CompareAll == 0 {
+		opt.CompareAll = time.Hour
+	}
+	return &Rollup{opt: opt}
+}
+
+// Report says what a run did.
+type Report struct {
+	Skipped    bool           `json:"skipped,omitempty"` // another run was at work
+	Shipments  int            `json:"shipments"`         // that were new
+	Hits       uint64         `json:"hits"`              // their rows
+	Days       int            `json:"days"`              // counted anew
+	Months     []schema.Month `json:"months,omitempty"`  // swapped in
+	Generation uint64         `json:"generation"`        // token of the last run that changed something
+	CompleteTo time.Time      `json:"complete_to,omitzero"`
+	Took       time.Duration  `json:"took_ns"`
+}
+
+// chunk is how many shipments are taken up at once.
+const chunk = 50_000
+
+// Run brings the figures up to what has been shipped. It does nothing, and says so, while another run
+// is at work.
+func (r *Rollup) Run(ctx context.Context) (Report, error) {
+	return r.underLock(ctx, func(run *run) error {
+		moved, err := run.zoneMoved()
+		if err != nil {
+			return err
+		}
+		if moved {
+			r.opt.Logger.Info("the program's time zone has changed: counting every month anew", "zone", run.zone.String())
+			if err := run.rebuild(nil); err != nil {
+				return err
+			}
+		}
+		all := r.compareDue()
+		for {
+			fresh, more, err := run.fresh(all)
+			if err != nil {
+				return err
+			}
+			if err := run.roll(fresh); err != nil {
+				return err
+			}
+			if !more {
+				break
+			}
+		}
+		if all {
+			r.comparedNow()
+		}
+		return nil
+	})
+}
+
+// Rebuild counts every month anew and forgets what stood there before. It waits for no other run:
+// while one is at work the answer is lock.ErrHeld.
+func (r *Rollup) Rebuild(ctx context.Context, progress func(done, total int)) (Report, error) {
+	report, err := r.underLock(ctx, func(run *run) error { return run.rebuild(progress) })
+	if err == nil && report.Skipped {
+		return report, fmt.Errorf("rebuild the rollups: %w", lock.ErrHeld)
+	}
+	return report, err
+}
+
+func (r *Rollup) underLock(ctx context.Context, work func(*run) error) (Report, error) {
+	began := time.Now()
+	l, err := lock.Acquire(ctx, r.opt.Redis, r.opt.Keys, "rollup", r.opt.LockLife)
+	if errors.Is(err, lock.ErrHeld) {
+		return Report{Skipped: true}, nil
+	}
+	if err != nil {
+		return Report{}, fmt.Errorf("roll up: %w", err)
+	}
+	defer l.Release()
+	run := &run{Options: r.opt, ctx: l.Context(), lock: l, step: r.step}
+	err = run.begin()
+	if err == nil {
+		err = work(run)
+	}
+	if err == nil {
+		err = run.publish()
+	}
+	run.report.Took = time.Since(began)
+	if err != nil {
+		if lost := l.Check(); errors.Is(lost, lock.ErrLost) && !errors.Is(err, lock.ErrLost) {
+			err = fmt.Errorf("%w: %w", lost, err) // whoever has the lock now took the staging tables away
+		}
+		return run.report, fmt.Errorf("roll up: %w", err)
+	}
+	return run.report, nil
+}
+
+func (r *Rollup) compareDue() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.compared.IsZero() || time.Since(r.compared) >= r.opt.CompareAll
+}
+
+func (r *Rollup) comparedNow() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.compared = time.Now()
+}
+
+// run is one run under the lock.
+type run struct {
+	Options
+	ctx    context.Context // ends when the lock is lost
+	lock   *lock.Lock
+	zone   *time.Location
+	report Report
+	step   func(name string) error
+	tables int // staging tables made so far
+}
+
+// begin clears what earlier runs left and reads what this one depends on.
+func (r *run) begin() error {
+	if err := r.dropStages(); err != nil {
+		return err
+	}
+	newest, err := r.newestToken()
+	if err != nil {
+		return err
+	}
+	if err := r.lock.Exceed(newest); err != nil {
+		return err
+	}
+	r.report.Generation = newest
+	if r.zone, err = clickhouse.ProgramZone(r.ctx, r.ClickHouse); err != nil {
+		return err
+	}
+	// Asked before what is new is looked for: whatever it promises is then found.
+	r.report.CompleteTo, err = clickhouse.CompleteTo(r.ctx, r.ClickHouse)
+	return err
+}
+
+// roll counts anew the days that the shipments touch, and notes the shipments as rolled up.
+func (r *run) roll(fresh []shipment) error {
+	if len(fresh) == 0 {
+		return nil
+	}
+	for month, days := range daysByMonth(fresh, r.zone) {
+		if err := r.countMonth(month, days, false); err != nil {
+			return err
+		}
+	}
+	if err := r.note(fresh); err != nil {
+		return err
+	}
+	r.report.Shipments += len(fresh)
+	for _, s := range fresh {
+		r.report.Hits += s.Rows
+	}
+	return nil
+}
+
+// after marks the end of a step, where a test may pull the plug.
+func (r *run) after(step string) error {
+	if r.step == nil {
+		return nil
+	}
+	return r.step(step)
+}
