@@ -30,8 +30,9 @@ func checkSinks(sinks []string) error {
 	return nil
 }
 
-func encodeCursors(c map[string]uint64) []byte {
-	var b []byte
+// encodeCursors begins with the floor: the numbers up to it may have been removed, those above it must be there.
+func encodeCursors(floor uint64, c map[string]uint64) []byte {
+	b := binary.LittleEndian.AppendUint64(nil, floor)
 	for _, name := range slices.Sorted(maps.Keys(c)) {
 		b = append(b, byte(len(name)))
 		b = append(b, name...)
@@ -40,17 +41,21 @@ func encodeCursors(c map[string]uint64) []byte {
 	return b
 }
 
-func decodeCursors(b []byte) (map[string]uint64, error) {
-	c := make(map[string]uint64)
+func decodeCursors(b []byte) (floor uint64, c map[string]uint64, err error) {
+	c = make(map[string]uint64)
+	if len(b) < 8 {
+		return 0, c, nil // made anew
+	}
+	floor, b = binary.LittleEndian.Uint64(b), b[8:]
 	for len(b) > 0 {
 		n := int(b[0])
 		if len(b) < 1+n+8 {
-			return nil, errors.New("cursors are cut off")
+			return 0, nil, errors.New("cursors are cut off")
 		}
 		c[string(b[1:1+n])] = binary.LittleEndian.Uint64(b[1+n:])
 		b = b[1+n+8:]
 	}
-	return c, nil
+	return floor, c, nil
 }
 
 // Cursor returns the last number that sink has confirmed, 0 at first and for a sink that is unknown.
@@ -80,28 +85,30 @@ func (l *Log) Advance(sink string, seq uint64) error {
 	}
 	next := maps.Clone(l.cursors)
 	next[sink] = seq
-	if err := l.cursorFile.write(encodeCursors(next)); err != nil {
+	floor := max(l.floor.Load(), l.passedBy(next))
+	if err := l.cursorFile.write(encodeCursors(floor, next)); err != nil {
 		return fmt.Errorf("advance %s to %d: %w", sink, seq, err)
 	}
 	l.cursors = next
+	l.floor.Store(floor)
 	return l.removePassed()
 }
 
-// passed is the last number that every sink has confirmed.
-func (l *Log) passed() uint64 {
+// passedBy returns the last number that every sink has confirmed.
+func (l *Log) passedBy(cursors map[string]uint64) uint64 {
 	if len(l.opt.Sinks) == 0 {
 		return 0
 	}
 	low := ^uint64(0)
 	for _, s := range l.opt.Sinks {
-		low = min(low, l.cursors[s])
+		low = min(low, cursors[s])
 	}
 	return low
 }
 
 // removePassed unlinks the segments that every sink has passed. cmu is held, and the cursors are on disk.
 func (l *Log) removePassed() error {
-	passed := l.passed()
+	passed := l.passedBy(l.cursors)
 	l.mu.Lock()
 	n := 0
 	for n+1 < len(l.segments) && l.segments[n+1].base <= passed+1 {
@@ -129,16 +136,5 @@ func (l *Log) isClosed() bool {
 	return l.closed
 }
 
-// oldest is the first number that is still there.
-func (l *Log) oldest() uint64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.oldestLocked()
-}
-
-func (l *Log) oldestLocked() uint64 {
-	if len(l.segments) == 0 {
-		return l.seq + 1
-	}
-	return l.segments[0].base
-}
+// oldest is the first number that must still be there.
+func (l *Log) oldest() uint64 { return l.floor.Load() + 1 }

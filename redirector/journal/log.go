@@ -93,6 +93,7 @@ type Log struct {
 	holes    atomic.Pointer[holes]
 	appended atomic.Uint64
 	synced   atomic.Uint64 // == mark.seq
+	floor    atomic.Uint64 // every sink has confirmed the numbers up to it; they may be gone
 	mark     atomic.Pointer[mark]
 
 	// mu is never held across a system call.

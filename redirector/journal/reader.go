@@ -56,8 +56,13 @@ func (l *Log) NewReader(from uint64) (*Reader, error) {
 		return nil, ErrClosed
 	}
 	r := &Reader{l: l, from: max(from, 1), want: max(from, 1), sc: newScanner()}
-	if len(l.segments) > 0 {
-		r.want = l.segments[max(0, l.indexLocked(r.from))].base
+	if i := l.indexLocked(r.from); i >= 0 {
+		r.want = l.segments[i].base
+	} else {
+		r.want = max(r.want, l.oldest())
+		if len(l.segments) > 0 {
+			r.want = min(r.want, l.segments[0].base)
+		}
 	}
 	return r, nil
 }
@@ -123,12 +128,10 @@ func (r *Reader) more() bool {
 			upTo = min(upTo, r.l.segments[i+1].base-1)
 		}
 		r.l.mu.Unlock()
-		if i < 0 { // removed
-			if r.seq != 0 {
-				r.err = fmt.Errorf("read journal %s at %d: %w", r.l.disk.dir, r.want, ErrPassed)
-				return false
+		if i < 0 {
+			if r.below(upTo) {
+				return r.err == nil
 			}
-			r.want = upTo + 1
 			continue
 		}
 		limit := info.size
@@ -148,6 +151,22 @@ func (r *Reader) more() bool {
 	}
 }
 
+// below handles a place below all segments: up to upTo there is nothing to read. It returns false if the reader is to look again.
+func (r *Reader) below(upTo uint64) bool {
+	switch oldest := r.l.oldest(); {
+	case r.want >= oldest: // not removed by us
+		r.setHole(upTo, 0)
+		r.hole.seg = max(1, r.info.num)
+		return true
+	case r.seq != 0:
+		r.err = fmt.Errorf("read journal %s at %d: %w", r.l.disk.dir, r.want, ErrPassed)
+		return true
+	default:
+		r.want = min(oldest, upTo+1)
+		return false
+	}
+}
+
 // open turns to another segment. It answers gone for one that was removed because every sink has passed it. One that is missing
 // otherwise is read as empty.
 func (r *Reader) open(info segmentInfo) (gone bool, err error) {
@@ -155,7 +174,7 @@ func (r *Reader) open(info segmentInfo) (gone bool, err error) {
 	var src io.ReaderAt = f
 	if errors.Is(err, os.ErrNotExist) {
 		r.l.mu.Lock()
-		gone = r.l.oldestLocked() > info.base
+		gone = len(r.l.segments) == 0 || r.l.segments[0].num > info.num
 		r.l.mu.Unlock()
 		if gone {
 			return true, nil

@@ -120,9 +120,12 @@ func (l *Log) loadFiles(segments int) (e end, err error) {
 	if l.cursorFile, value, _, err = l.openOrMake(&e, cursorName, cursorSlot); err != nil {
 		return e, err
 	}
-	if l.cursors, err = decodeCursors(value); err != nil {
+	floor, cursors, err := decodeCursors(value)
+	if err != nil {
 		return e, err
 	}
+	l.cursors = cursors
+	l.floor.Store(floor)
 	if l.holesFile, value, _, err = l.openOrMake(&e, holesName, holesSlot); err != nil {
 		return e, err
 	}
@@ -273,9 +276,13 @@ func (l *Log) survey(synced uint64) (v survey, err error) {
 	for v.first+1 < len(l.segments) && l.segments[v.first+1].base <= synced+1 {
 		v.first++
 	}
-	want := l.passed() + 1
+	want := l.oldest()
 	if len(l.segments) > 0 {
-		want = l.segments[v.first].base
+		base := l.segments[v.first].base
+		if v.first == 0 && want < base {
+			v.holes = append(v.holes, hole{from: want, to: base - 1, seg: max(1, l.segments[0].num-1)})
+		}
+		want = base
 	}
 	sc := newScanner()
 	for i := v.first; i < len(l.segments); i++ {
@@ -336,10 +343,6 @@ func (l *Log) settle(e end, v survey) error {
 	}
 	if lost.from <= lost.to {
 		l.reportHole(lost)
-		if len(l.segments) == 0 { // there is no record after which a reader could miss it
-			runs = append([]run{{from: lost.from, reason: codeCorrupt}}, runs...)
-			runs = runs[:min(len(runs), maxRuns)]
-		}
 	}
 	if n := len(explained); n > maxHoles {
 		explained = explained[n-maxHoles:]

@@ -42,7 +42,7 @@ func (l *Log) Stats() Stats {
 	s.Synced = l.Synced()
 	l.cmu.Lock()
 	s.Cursors = maps.Clone(l.cursors)
-	passed := l.passed()
+	passed := l.passedBy(l.cursors)
 	l.cmu.Unlock()
 	l.qmu.Lock()
 	s.Damaged = l.damaged
