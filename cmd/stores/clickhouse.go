@@ -65,12 +65,17 @@ func StartClickHouse(ctx context.Context, opt ClickHouseOptions) (*ClickHouse, e
 	if c.password, err = secret(c.file("password")); err != nil {
 		return nil, err
 	}
+	quit := (*run).endInput
+	if c.library == "" {
+		quit = (*run).terminate
+	}
 	c.Process = newProcess(spec{
 		name:    "ClickHouse",
 		logFile: c.file("output.log"),
 		lock:    c.file("lock"),
 		prepare: c.prepare,
 		ready:   c.ping,
+		quit:    quit,
 	}, opt.Logger)
 	if err := c.Start(ctx); err != nil {
 		return nil, err
@@ -123,12 +128,16 @@ func (c *ClickHouse) prepare() (*exec.Cmd, error) {
 		"--config-file=" + c.file("config.xml"),
 		"--log-level=warning", // the one in the file is ignored
 		"--multiquery",
-		"--query=" + strings.Join([]string{
-			"SYSTEM START LISTEN TCP",
-			"SYSTEM START LISTEN HTTP",
-			"SELECT sleepEachRow(1) FROM system.numbers SETTINGS function_sleep_max_microseconds_per_block = 0, max_block_size = 1 FORMAT Null",
-		}, "; "),
+		"--query=" + strings.Join(engineQueries, "; "),
 	})
+}
+
+// engineQueries make the engine serve others. It ends in good order when its queries have: the last
+// one lasts as long as standard input, whose other end this process holds.
+var engineQueries = []string{
+	"SYSTEM START LISTEN TCP",
+	"SYSTEM START LISTEN HTTP",
+	"SELECT * FROM file('/dev/stdin', 'LineAsString', 'line String') FORMAT Null",
 }
 
 // serverCommand runs the clickhouse program. Its watchdog is left out, because it would be the child

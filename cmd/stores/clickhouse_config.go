@@ -45,22 +45,24 @@ type limit struct {
 	Value int64
 }
 
-// analystLimits leave the program room beside one greedy analyst.
+// analystLimits bound what one question may cost, as the users made by SQL on a server of its own are
+// bound (schema/clickhouse), and leave the program its share of a small machine.
 func analystLimits(maxMemory int64) []limit {
 	return []limit{
-		{"max_execution_time", 120}, // seconds
-		{"max_memory_usage", maxMemory / 4},
-		{"max_memory_usage_for_user", maxMemory / 2},
-		{"max_temporary_data_on_disk_size_for_user", 10 << 30},
-		{"max_rows_to_read", 5_000_000_000},
-		{"max_result_rows", 10_000_000},
-		{"max_result_bytes", 2 << 30},
+		{"max_execution_time", 60}, // seconds
+		{"max_memory_usage", min(2_000_000_000, maxMemory/3)},
+		{"max_memory_usage_for_user", min(4_000_000_000, maxMemory/2)},
+		{"max_rows_to_read", 2_000_000_000},
+		{"max_result_rows", 1_000_000},
+		{"max_result_bytes", 1_000_000_000},
+		{"max_temporary_data_on_disk_size_for_user", 10_000_000_000},
 		{"max_concurrent_queries_for_user", 4},
 		{"max_sessions_for_user", 32},
+		{"max_threads", 4},
 	}
 }
 
-// writeConfig writes config.xml and users.xml and returns the latter's content.
+// writeConfig writes config.xml and users.xml.
 func (c *ClickHouse) writeConfig(analysts []Analyst) error {
 	var config, users bytes.Buffer
 	err := templates.ExecuteTemplate(&config, "config.xml", serverConfig{

@@ -3,12 +3,10 @@ package stores
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
-	"syscall"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -39,15 +37,10 @@ func engineCommand(lib string, args []string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// EngineMain runs the ClickHouse engine in the library until it is told to end, and returns the exit
-// code. The arguments are those of clickhouse-local. It ends, too, when standard input does: the
-// parent holds the other end of that pipe.
+// EngineMain runs the ClickHouse engine in the library with the arguments of clickhouse-local until its
+// queries are over, and returns the exit code.
 func EngineMain(lib string, args []string) int {
 	runtime.LockOSThread()
-	go func() {
-		io.Copy(io.Discard, os.Stdin) // an error is an end as well
-		syscall.Kill(os.Getpid(), syscall.SIGTERM)
-	}()
 	if err := queryCommandLine(lib, args); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -18,7 +18,7 @@ import (
 const (
 	startTime = 2 * time.Minute  // from its start to its first answer: a large log of Redis takes its time
 	tellEvery = 5 * time.Second  // that it is still starting
-	stopTime  = 20 * time.Second // from SIGTERM to SIGKILL
+	stopTime  = 20 * time.Second // from being asked to end to SIGKILL
 	askEvery  = 10 * time.Millisecond
 )
 
@@ -40,12 +40,13 @@ type spec struct {
 	lock    string                          // a file that the child holds as long as it lives
 	prepare func() (*exec.Cmd, error)       // before each start: files, ports, command line
 	ready   func(ctx context.Context) error // nil once the store answers
+	quit    func(r *run)                    // asks it to end
 }
 
 // run is one life of a child.
 type run struct {
 	cmd     *exec.Cmd
-	parent  io.Closer     // our end of its standard input
+	input   io.Closer     // our end of its standard input; it ends with this process
 	done    chan struct{} // closed once it is gone
 	err     error         // why; to be read after done
 	stopped bool          // it was told to; guarded by Process.mu
@@ -163,12 +164,12 @@ func (p *Process) spawn(cmd *exec.Cmd) (*run, error) {
 	}
 	defer output.Close() // the child has its own
 	cmd.Stdout, cmd.Stderr = output, output
-	parent, err := cmd.StdinPipe()
+	input, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
 	tieToParent(cmd)
-	r := &run{cmd: cmd, parent: parent, done: make(chan struct{})}
+	r := &run{cmd: cmd, input: input, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
@@ -233,7 +234,7 @@ func (p *Process) stop(ctx context.Context) {
 		return
 	}
 	began := time.Now()
-	_ = r.cmd.Process.Signal(syscall.SIGTERM) // fails only when it is gone
+	p.spec.quit(r)
 	ctx, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()
 	select {
@@ -243,6 +244,16 @@ func (p *Process) stop(ctx context.Context) {
 		r.kill()
 	}
 	p.log.Debug("stopped", "took", time.Since(began))
+}
+
+// terminate asks a child to end by SIGTERM.
+func (r *run) terminate() {
+	_ = r.cmd.Process.Signal(syscall.SIGTERM) // fails only when it is gone
+}
+
+// endInput asks a child to end that lives as long as its standard input.
+func (r *run) endInput() {
+	_ = r.input.Close() // fails only when it is closed
 }
 
 // kill ends the child with everything that it has started.

@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"strings"
 	"text/template"
 
 	"github.com/redis/go-redis/v9"
@@ -33,7 +33,7 @@ type Redis struct {
 var redisTemplate string
 
 var redisConfig = template.Must(template.New("redis.conf").
-	Funcs(template.FuncMap{"quote": strconv.Quote}).
+	Funcs(template.FuncMap{"quote": quoteRedis}).
 	Parse(redisTemplate))
 
 // StartRedis starts a server with a password and a log on disk, and returns once it has loaded that
@@ -63,6 +63,7 @@ func StartRedis(ctx context.Context, opt RedisOptions) (*Redis, error) {
 		lock:    r.file("lock"),
 		prepare: r.prepare,
 		ready:   r.ping,
+		quit:    (*run).terminate,
 	}, opt.Logger)
 	if err := r.Start(ctx); err != nil {
 		return nil, err
@@ -104,6 +105,11 @@ func (r *Redis) ping(ctx context.Context) error {
 // Open prepares a client; the caller closes it.
 func (r *Redis) Open() *redis.Client {
 	return redis.NewClient(&redis.Options{Addr: r.Addr(), Password: r.password, MaxRetries: -1, DisableIdentity: true})
+}
+
+// quoteRedis writes a value as the configuration file wants it.
+func quoteRedis(value string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(value) + `"`
 }
 
 func (r *Redis) file(name string) string { return filepath.Join(r.opt.Dir, name) }
