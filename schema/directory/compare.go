@@ -118,7 +118,7 @@ func (d *Directory) mend(ctx context.Context, l *lock, suspects map[identity]boo
 		if err != nil {
 			return 0, err
 		}
-		if !same || c.present != c.value() {
+		if !same || c.stands != c.value() {
 			differ = append(differ, c)
 		}
 	}

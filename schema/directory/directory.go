@@ -48,6 +48,8 @@ type Directory struct {
 	log  *slog.Logger
 	turn chan struct{} // this process's writers queue here, so that one of them at a time asks for the lock
 
+	mostChanged int // members of the set of changes before everybody is told to load anew
+
 	mu       sync.Mutex
 	compared time.Time // when every entry was last compared; guarded by mu
 
@@ -93,7 +95,10 @@ func New(ch driver.Conn, rdb redis.UniversalClient, opt Options) *Directory {
 	if opt.CompareEvery == 0 {
 		opt.CompareEvery = time.Hour
 	}
-	return &Directory{ch: ch, rdb: rdb, opt: opt, log: opt.Logger.With("part", "directory"), turn: make(chan struct{}, 1)}
+	return &Directory{
+		ch: ch, rdb: rdb, opt: opt, log: opt.Logger.With("part", "directory"),
+		turn: make(chan struct{}, 1), mostChanged: mostChanged, compared: time.Now(),
+	}
 }
 
 // now is the time as entries carry it: what ClickHouse's DateTime64(3) can hold.

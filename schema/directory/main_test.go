@@ -149,4 +149,3 @@ func stopAt(d *Directory, point string) (reached chan struct{}, release func()) 
 	}
 	return reached, func() { close(gate) }
 }
-

@@ -124,7 +124,7 @@ func (d *Directory) replacing(ctx context.Context, list []entry) ([]change, erro
 			}
 			for i, v := range values {
 				if s, ok := v.(string); ok {
-					out[at[i]].present = s
+					out[at[i]].stands = s
 					_, out[at[i]].before, _ = data(s)
 				}
 			}

@@ -72,8 +72,8 @@ func (e entry) value() string {
 // change is an entry on its way to Redis.
 type change struct {
 	entry
-	before  string // the data that it replaces; empty: none
-	present string // the value that stands in Redis, where that was asked
+	before string // the data that it replaces; empty: none
+	stands string // the value that stands in Redis, where that was asked; empty: none
 }
 
 func changes(rows []row) []change {
@@ -113,10 +113,10 @@ func slugKey(slug string) string   { return "slug:" + schema.FoldSlug(slug) }
 func emailKey(email string) string { return "email:" + schema.FoldEmail(email) }
 
 // Bounds of one script: it holds up everybody else in Redis while it runs.
-const (
-	changesAtOnce = 500
-	mostChanged   = 250_000 // members of the set of changes, of which redirectors read the newest
-)
+const changesAtOnce = 500
+
+// mostChanged bounds the set of changes, of which redirectors read the newest.
+const mostChanged = 250_000
 
 // errIncomplete says that Redis is being rebuilt.
 var errIncomplete = errors.New("the directory in Redis is not complete")
@@ -164,7 +164,7 @@ func (d *Directory) sendPart(ctx context.Context, l *lock, part []change, force 
 		}
 		return number[key]
 	}
-	args := []any{l.token, flag(force), "", "", mostChanged, newEpoch()}
+	args := []any{l.token, flag(force), "", "", d.mostChanged, newEpoch()}
 	if span != nil {
 		args[2], args[3] = span[0], span[1]
 	}
