@@ -163,6 +163,15 @@ func (d *Directory) Link(ctx context.Context, id schema.LinkID) (schema.Link, er
 	return must[schema.Link](ctx, d, schema.KindLink, uint64(id))
 }
 
+// LinksByID returns those of the links that exist, in the order of ids.
+func (d *Directory) LinksByID(ctx context.Context, ids []schema.LinkID) ([]schema.Link, error) {
+	wanted := make([]uint64, len(ids))
+	for i, id := range ids {
+		wanted[i] = uint64(id)
+	}
+	return lookupMany[schema.Link](ctx, d, schema.KindLink, wanted)
+}
+
 // LinkBySlug returns the link with a slug, however its letters are cased.
 func (d *Directory) LinkBySlug(ctx context.Context, slug string) (schema.Link, bool, error) {
 	found, err := d.LinksBySlug(ctx, []string{slug})
