@@ -35,6 +35,7 @@ var errLockLost = errors.New("the directory's lock was lost")
 type lock struct {
 	d      *Directory
 	token  string
+	life   time.Duration
 	keep   bool // do not give it back: something that was sent may still commit; let it expire
 	cancel context.CancelCauseFunc
 	expiry *time.Timer
@@ -57,7 +58,7 @@ func (d *Directory) lock(ctx context.Context) (context.Context, *lock, error) {
 	case <-wait.Done():
 		return nil, nil, busy()
 	}
-	l := &lock{d: d, token: rand.Text(), done: make(chan struct{})}
+	l := &lock{d: d, token: rand.Text(), life: d.opt.LockLife, done: make(chan struct{})}
 	for {
 		sent := time.Now()
 		taken, settle, run, err := l.acquire(ctx)
@@ -86,14 +87,14 @@ func (d *Directory) lock(ctx context.Context) (context.Context, *lock, error) {
 }
 
 // trust is how long after its last renewal a holder believes in the lock.
-func (l *lock) trust() time.Duration { return l.d.opt.LockLife * 3 / 4 }
+func (l *lock) trust() time.Duration { return l.life * 3 / 4 }
 
 func (l *lock) keys() []string {
 	return []string{l.d.opt.Keys.DirectoryLock(), l.d.opt.Keys.DirectoryRun()}
 }
 
 func (l *lock) acquire(ctx context.Context) (taken bool, settle time.Duration, run string, err error) {
-	got, err := acquireScript.Run(ctx, l.d.rdb, l.keys(), l.token, l.d.opt.LockLife.Milliseconds()).Slice()
+	got, err := acquireScript.Run(ctx, l.d.rdb, l.keys(), l.token, l.life.Milliseconds()).Slice()
 	if err != nil {
 		return false, 0, "", fmt.Errorf("take the directory's lock: %w", err)
 	}
@@ -121,7 +122,7 @@ func (l *lock) settle(ctx context.Context, wait time.Duration, run string) error
 			}
 		}
 	}
-	ours, err := renewScript.Run(ctx, l.d.rdb, l.keys(), l.token, l.d.opt.LockLife.Milliseconds(), run).Bool()
+	ours, err := renewScript.Run(ctx, l.d.rdb, l.keys(), l.token, l.life.Milliseconds(), run).Bool()
 	if err == nil && !ours {
 		err = errLockLost
 	}
@@ -134,8 +135,7 @@ func (l *lock) settle(ctx context.Context, wait time.Duration, run string) error
 // renew keeps the lock until ctx is done.
 func (l *lock) renew(ctx context.Context) {
 	defer close(l.done)
-	life := l.d.opt.LockLife
-	tick := time.NewTicker(life / 5)
+	tick := time.NewTicker(l.life / 5)
 	defer tick.Stop()
 	for {
 		select {
@@ -144,7 +144,7 @@ func (l *lock) renew(ctx context.Context) {
 		case <-tick.C:
 		}
 		sent := time.Now()
-		ours, err := renewScript.Run(ctx, l.d.rdb, l.keys(), l.token, life.Milliseconds(), "").Bool()
+		ours, err := renewScript.Run(ctx, l.d.rdb, l.keys(), l.token, l.life.Milliseconds(), "").Bool()
 		switch {
 		case err != nil: // perhaps the next one; expiry ends the wait
 		case !ours:
@@ -162,7 +162,7 @@ func (l *lock) release() {
 	<-l.done
 	l.expiry.Stop()
 	if !l.keep {
-		ctx, cancel := context.WithTimeout(context.Background(), l.d.opt.LockLife)
+		ctx, cancel := context.WithTimeout(context.Background(), l.life)
 		defer cancel()
 		if err := releaseScript.Run(ctx, l.d.rdb, l.keys()[:1], l.token).Err(); err != nil {
 			l.d.log.Warn("the directory's lock could not be given back; the next writer waits until it expires", "err", err)
