@@ -37,11 +37,27 @@ func CheckSlug(slug string) error {
 			return fmt.Errorf("slug %q: browsers take the part %q away", slug, part)
 		}
 	}
-	first, _, _ := strings.Cut(FoldSlug(slug), "/")
-	if reserved[first] {
+	first, _, _ := strings.Cut(slug, "/")
+	if Reserved([]byte(first)) {
 		return fmt.Errorf("slug %q: %q is kept for the product itself", slug, first)
 	}
 	return nil
+}
+
+// Reserved reports whether a path's first segment is one that the edge keeps for itself, in any case. It
+// does not allocate.
+func Reserved(segment []byte) bool {
+	var folded [16]byte
+	if len(segment) > len(folded) {
+		return false
+	}
+	for i, b := range segment {
+		if b >= 'A' && b <= 'Z' {
+			b |= 0x20
+		}
+		folded[i] = b
+	}
+	return reserved[string(folded[:len(segment)])]
 }
 
 // SlugByte reports whether b may stand in a slug.

@@ -123,6 +123,11 @@ func linkRecord(dst []byte, entry string) ([]byte, error) {
 	if err != nil || l == nil {
 		return dst, err
 	}
+	return appendLink(dst, l)
+}
+
+// appendLink is linkRecord for a link that has been read.
+func appendLink(dst []byte, l *schema.Link) (_ []byte, err error) {
 	slug := schema.FoldSlug(l.Slug)
 	if err := schema.CheckSlug(slug); err != nil {
 		return dst, err

@@ -14,23 +14,25 @@ import (
 // million returns a directory of n links with slugs and destinations of ordinary length.
 func million(b *testing.B, n int) *Directory {
 	d := &Directory{log: slog.New(slog.DiscardHandler), opt: Options{Now: time.Now}}
-	d.feed.reset()
-	d.feed.epoch = "e"
-	d.feed.set(schema.KindProgram, 1, programEntry)
-	d.feed.set(schema.KindClickKey, 1, clickKeyEntry)
-	var arena []byte
-	for i := 1; i <= n; i++ {
-		l := schema.Link{ID: schema.LinkID(i), Partner: schema.PartnerID(i / 3), Slug: slugOf(i)}
-		to, err := compile(fmt.Sprintf("https://shop.example/collections/spring-%d?ref=campaign&item=%d", i%1000, i))
-		if err != nil {
-			b.Fatal(err)
-		}
-		arena = appendRecord(arena, &l, l.Slug, to)
-	}
-	var err error
-	if d.feed.base, err = newTable(trim(arena)); err != nil {
+	v, err := Make(Contents{
+		Program: testProgram,
+		Keys:    []schema.StoredClickKey{{ID: 1, Key: schema.ClickKey{1}}},
+		Links: func(yield func(schema.Link) bool) {
+			for i := 1; i <= n; i++ {
+				to := fmt.Sprintf("https://shop.example/collections/spring-%d?ref=campaign&item=%d", i%1000, i)
+				if !yield(schema.Link{ID: schema.LinkID(i), Partner: schema.PartnerID(i / 3), Slug: slugOf(i), To: to}) {
+					return
+				}
+			}
+		},
+	}, false)
+	if err != nil {
 		b.Fatal(err)
 	}
+	d.feed.reset()
+	d.feed.set(schema.KindProgram, 1, programEntry)
+	d.feed.set(schema.KindClickKey, 1, clickKeyEntry)
+	d.feed.base = v.base
 	if err := d.publish(); err != nil {
 		b.Fatal(err)
 	}

@@ -28,6 +28,9 @@ const (
 // errNotWhole says that Redis has no whole directory to offer.
 var errNotWhole = errors.New("redis holds no complete directory: `fairlead rebuild redis` makes it, and the aggregator does by itself")
 
+// errMadeAnew says that a directory was not the same at the end of a load as at its beginning.
+var errMadeAnew = errors.New("the directory in Redis was made anew while it was loaded; it is loaded again")
+
 // Run keeps the directory up to date until ctx is done, and writes snapshots.
 func (d *Directory) Run(ctx context.Context, rdb redis.UniversalClient) error {
 	var saver sync.WaitGroup
@@ -210,7 +213,7 @@ func (d *Directory) loadAll(ctx context.Context, rdb redis.UniversalClient, epoc
 		return err
 	}
 	if after[0] != epoch || now < revision {
-		return errNotWhole
+		return errMadeAnew
 	}
 	if f.base, err = newTable(trim(arena)); err != nil {
 		return fmt.Errorf("load the directory from Redis: %w", err)
