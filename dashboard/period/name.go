@@ -42,6 +42,9 @@ func ISOMonth(m schema.Month) string { return m.FirstDay().Time().Format("2006-0
 // MonthName writes a month as "November 2026".
 func MonthName(m schema.Month) string { return m.FirstDay().Time().Format("January 2006") }
 
+// DayLabel writes a day as "Mon 23 Nov 2026".
+func DayLabel(d schema.Day) string { return d.Time().Format("Mon 2 Jan 2006") }
+
 // DayName writes a day as "Monday 23 November 2026".
 func DayName(d schema.Day) string { return d.Time().Format("Monday 2 January 2006") }
 

@@ -104,6 +104,9 @@ func AgainstMonthBefore(m schema.Month, lastWhole schema.Day) Comparison {
 // 29 February there is the 28th.
 func AgainstYearBefore(r Range, lastWhole schema.Day) Comparison {
 	now := Range{From: r.From, To: min(r.To, lastWhole)}
+	if now.Empty() {
+		return Comparison{Now: now, Before: now}
+	}
 	return Comparison{Now: now, Before: Range{From: yearBefore(now.From), To: yearBefore(now.To)}}
 }
 

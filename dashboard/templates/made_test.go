@@ -114,7 +114,6 @@ func made() map[string]View {
 	nobody := Partners{Shell: team, Clicks: Known(0), Visitors: Known(0), Active: Known(0), MonthName: "November 2026"}
 	notFound := nobody
 	notFound.Search = hostile
-	partnersAway := Partners{Shell: team, Away: true, Partners: partners.Partners[:1]}
 
 	door := Frame{Title: "Log in", Program: "Kestrel Outfitters", Theme: ThemeAuto, Path: "/login"}
 	return map[string]View{
@@ -132,7 +131,6 @@ func made() map[string]View {
 		"partners":        partners,
 		"partners-none":   nobody,
 		"partners-search": notFound,
-		"partners-away":   partnersAway,
 		"login":           Login{Frame: door, Next: "/home"},
 		"login-wrong":     Login{Frame: door, Email: "ada@example.com", Alert: "E-mail or password is wrong."},
 		"login-out":       Login{Frame: door, Note: "You are logged out."},
@@ -181,7 +179,7 @@ func rows(n int, days bool) []Row {
 			Href: "/reporting?period=12-months&month=" + period.ISOMonth(m), Open: i == 2, Unfinished: i == 0}
 		if days {
 			d := period.Day(today, -i)
-			r.Label, r.Machine, r.Href = period.DayName(d), period.ISO(d), ""
+			r.Label, r.Machine, r.Href = period.DayLabel(d), period.ISO(d), ""
 		}
 		if i == 11 && !days {
 			r.Clicks, r.Visitors, r.NotCounted = Figure{}, Figure{}, Figure{}

@@ -204,7 +204,6 @@ type Partners struct {
 	MonthName        string
 	Partners         []PartnerRow
 	Search           string
-	Away             bool
 	Next             string // address of the next page; empty: none
 	First            string // address of the first page; empty: this is it
 }
