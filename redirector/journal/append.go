@@ -66,12 +66,13 @@ func (l *Log) addLocked(h header, payload []byte) (uint64, error) {
 	return l.refuseLocked(codeDiskError)
 }
 
-// roomLocked tells whether need bytes fit, turning to the next segment if there is one.
+// roomLocked tells whether need bytes fit, turning to the next segment if there is one. Behind numbers that wait
+// for a segment nothing is recorded, be it ever so short.
 func (l *Log) roomLocked(need int64) bool {
 	if l.closed {
 		return false
 	}
-	if l.active != nil && l.off+need <= l.active.size {
+	if l.active != nil && len(l.runs) == 0 && l.off+need <= l.active.size {
 		return true
 	}
 	return l.next != nil && l.activateLocked() && l.off+need <= l.active.size

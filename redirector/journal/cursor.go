@@ -138,3 +138,13 @@ func (l *Log) isClosed() bool {
 
 // oldest is the first number that must still be there.
 func (l *Log) oldest() uint64 { return l.floor.Load() + 1 }
+
+// lowest is the first number that a reader can come upon.
+func (l *Log) lowest() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.segments) == 0 {
+		return l.oldest()
+	}
+	return min(l.oldest(), l.segments[0].base)
+}

@@ -146,7 +146,7 @@ func (l *Log) Renew(from uint64, why string) (NodeID, error) {
 			l.disk.dir, from, last.first, last.node, l.Appended()+1)
 	}
 	next := l.identity
-	next.epochs = append(keepEpochs(old, l.oldest()), epoch{node: newNodeID(), first: from, reason: codeRenewed})
+	next.epochs = append(keepEpochs(old, l.lowest()), epoch{node: newNodeID(), first: from, reason: codeRenewed})
 	if err := l.identityFile.writeBoth(next.encode()); err != nil {
 		return "", fmt.Errorf("renew journal: %w", err)
 	}
@@ -166,7 +166,7 @@ func keepEpochs(epochs []epoch, oldest uint64) []epoch {
 func (l *Log) adopt(first uint64) error {
 	next := l.identity
 	old := next.epochs[len(next.epochs)-1]
-	next.epochs = append(keepEpochs(next.epochs, l.oldest()), epoch{node: newNodeID(), first: first, reason: codeCopied})
+	next.epochs = append(keepEpochs(next.epochs, l.lowest()), epoch{node: newNodeID(), first: first, reason: codeCopied})
 	if err := next.locate(l.disk, identityName); err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func open(t testing.TB, dir string, change ...func(*Options)) *Log {
 }
 
 // crash stops the log as SIGKILL does: what was copied into the mapping stays, nothing else happens.
-func (l *Log) crash(t testing.TB) {
+func (l *Log) crash(t failer) {
 	t.Helper()
 	l.mu.Lock()
 	l.closed = true

@@ -221,7 +221,7 @@ func (l *Log) loadSegments(nums []uint64, orderly bool) error {
 // loadSegment returns nil for a segment without content, which is then out of the way.
 func (l *Log) loadSegment(num uint64, orderly bool) (*segmentInfo, error) {
 	s := &segmentInfo{num: num}
-	f, err := os.Open(l.disk.path(s.name()))
+	f, err := os.OpenFile(l.disk.path(s.name()), os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -257,8 +257,12 @@ func (l *Log) loadSegment(num uint64, orderly bool) (*segmentInfo, error) {
 		s.base = first.from
 		if orderly || !errors.Is(err, errNoHeader) {
 			l.corrupted(&CorruptionError{Segment: num, Err: err})
+			return s, nil
 		}
-		return s, nil
+		// The power went between the header's page and another one: the header is written again, where there is nothing.
+		return s, errors.Join(
+			l.disk.write(f, s.name(), 0, s.header(seed, l.Node(), l.opt.Now())),
+			l.disk.sync(f, s.name(), 0, segmentHeader))
 	}
 	zero, zeroErr := zeroFrom(f, 0)
 	switch {
@@ -267,8 +271,10 @@ func (l *Log) loadSegment(num uint64, orderly bool) (*segmentInfo, error) {
 	case zero:
 		return nil, l.disk.unlink(s.name()) // made in advance and not used
 	}
-	l.corrupted(&CorruptionError{Segment: num, Err: err})
-	return nil, l.disk.setAside(s.name())
+	if orderly || !errors.Is(err, errNoHeader) {
+		l.corrupted(&CorruptionError{Segment: num, Err: err})
+	}
+	return nil, l.disk.setAside(s.name()) // pieces of records that a power loss left, or nothing of ours
 }
 
 // survey reads everything that may not have been synced: from the segment that holds the number after synced.
@@ -330,7 +336,7 @@ func (l *Log) surveySegment(v *survey, sc *scanner, i int, want uint64) (uint64,
 // settle decides where the log goes on and how each number is explained that no record holds, and writes that down.
 func (l *Log) settle(e end, v survey) error {
 	last, runs, above := l.decide(e, v)
-	explained := (*l.holes.Load()).since(l.oldest())
+	explained := (*l.holes.Load()).since(l.lowest())
 	for _, h := range v.holes {
 		explained = l.explain(explained, h, v.synced, above)
 	}
@@ -373,7 +379,11 @@ func (l *Log) settle(e end, v survey) error {
 	l.mark.Store(&mark{seq: recorded, seg: l.lastNum + 1})
 	l.live.begin(l.boot, last, recorded, runs)
 	l.lastSeq = last
-	return l.reserveAhead(last)
+	if err := l.reserveAhead(last); err != nil {
+		return err
+	}
+	l.nudgeSeq = l.reserved - l.reserve/2
+	return nil
 }
 
 // decide returns the last number handed out, the runs at the end of the log that are to stand in it as gaps, and the

@@ -28,6 +28,13 @@ type rig struct {
 	boots   int
 }
 
+// A failer is a *testing.T or a *rapid.T.
+type failer interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+}
+
 var errDead = errors.New("the process is dead")
 
 func newRig(t testing.TB) *rig {
@@ -95,7 +102,7 @@ func resize(b []byte, n int) []byte {
 
 // powerLoss takes from the files, at rnd's will, what was not synced: pages and sectors of them, whole files, removals. The log is
 // closed or has crashed. The machine then has another boot id.
-func (r *rig) powerLoss(t testing.TB, rnd *rand.Rand) {
+func (r *rig) powerLoss(t failer, rnd *rand.Rand) {
 	t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -159,7 +166,7 @@ func snapshot(dir string) map[string][]byte {
 }
 
 // restore makes the files of dir be files, in place, so that the directory does not count as a copy.
-func restore(t testing.TB, dir string, files map[string][]byte) {
+func restore(t failer, dir string, files map[string][]byte) {
 	t.Helper()
 	for name := range snapshot(dir) {
 		if _, ok := files[name]; !ok {

@@ -136,6 +136,14 @@ func (s *segment) put(off int64, h header, payload []byte) (ok bool) {
 
 // putHeader writes the segment's header; see put for the answer.
 func (s *segment) putHeader(node NodeID, now time.Time) (ok bool) {
+	b := s.header(s.seed, node, now)
+	defer survive(debug.SetPanicOnFault(true), &ok)
+	copy(s.mem, b)
+	return true
+}
+
+// header returns a segment's first bytes.
+func (s segmentInfo) header(seed uint32, node NodeID, now time.Time) []byte {
 	b := make([]byte, segmentHeader)
 	copy(b, segmentMagic[:])
 	binary.LittleEndian.PutUint32(b[8:], formatVersion)
@@ -144,10 +152,8 @@ func (s *segment) putHeader(node NodeID, now time.Time) (ok bool) {
 	binary.LittleEndian.PutUint64(b[32:], uint64(now.UnixMilli()))
 	_, _ = hex.Decode(b[40:48], []byte(node))
 	binary.LittleEndian.PutUint64(b[48:], uint64(s.size))
-	binary.LittleEndian.PutUint32(b[60:], crc32.Update(s.seed, castagnoli, b[:60]))
-	defer survive(debug.SetPanicOnFault(true), &ok)
-	copy(s.mem, b)
-	return true
+	binary.LittleEndian.PutUint32(b[60:], crc32.Update(seed, castagnoli, b[:60]))
+	return b
 }
 
 // survive turns the fault of a page that cannot be had into an answer. It is to be deferred, with what
