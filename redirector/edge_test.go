@@ -19,7 +19,12 @@ import (
 	"fairlead/schema"
 )
 
-func TestMain(m *testing.M) { os.Exit(storestest.Main(m)) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childVariable); dir != "" {
+		child(dir)
+	}
+	os.Exit(storestest.Main(m))
+}
 
 // noon is when these tests take place: a summer's day in the program's zone.
 var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)

@@ -40,11 +40,11 @@ type Salt struct {
 
 // daySalt is the salt of one program-day.
 type daySalt struct {
-	day    schema.Day
-	zone   *time.Location
-	until  int64 // milliseconds since 1970
-	key    saltKey
-	k0, k1 uint64
+	day          schema.Day
+	zone         *time.Location
+	since, until int64 // when it may be used, milliseconds since 1970: farAhead before its day begins
+	key          saltKey
+	k0, k1       uint64
 }
 
 type saltKey [sha256.Size]byte
@@ -111,7 +111,8 @@ func (s *Salt) visitor(now time.Time, zone *time.Location, addr netip.Addr, user
 
 // at returns the salt of a moment.
 func (s *Salt) at(now time.Time, zone *time.Location) *daySalt {
-	if d := s.day.Load(); d != nil && d.zone == zone && now.UnixMilli() < d.until {
+	ms := now.UnixMilli()
+	if d := s.day.Load(); d != nil && d.zone == zone && ms >= d.since && ms < d.until {
 		return d
 	}
 	s.mu.Lock()
@@ -155,8 +156,9 @@ func drawSalt(day schema.Day, zone *time.Location) *daySalt {
 }
 
 func newDaySalt(day schema.Day, zone *time.Location, key saltKey) *daySalt {
+	before := schema.DayOf(day.Time().AddDate(0, 0, -farAhead), time.UTC)
 	return &daySalt{
-		day: day, zone: zone, until: day.Period(zone).To.UnixMilli(), key: key,
+		day: day, zone: zone, since: before.Period(zone).From.UnixMilli(), until: day.Period(zone).To.UnixMilli(), key: key,
 		k0: binary.LittleEndian.Uint64(key[0:]), k1: binary.LittleEndian.Uint64(key[8:]),
 	}
 }
