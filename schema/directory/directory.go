@@ -35,7 +35,7 @@ type Options struct {
 	Quorum        bool             // ClickHouse is a replicated cluster: write by quorum, read what was written
 	Now           func() time.Time // stamps entries; nil: time.Now
 	Logger        *slog.Logger     // nil: slog.Default
-	LockLife      time.Duration    // how long the writer's lock outlives its last renewal; 0: 4 s
+	LockLife      time.Duration    // how long the writer's lock outlives its last renewal; 0: 3 s
 	LockWait      time.Duration    // how long a writer waits for its turn; 0: 30 s
 	CompareEvery  time.Duration    // how often Reconcile compares every entry; 0: an hour
 }
@@ -87,7 +87,7 @@ func New(ch driver.Conn, rdb redis.UniversalClient, opt Options) *Directory {
 		opt.Logger = slog.Default()
 	}
 	if opt.LockLife == 0 {
-		opt.LockLife = 4 * time.Second
+		opt.LockLife = 3 * time.Second
 	}
 	if opt.LockWait == 0 {
 		opt.LockWait = 30 * time.Second

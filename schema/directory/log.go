@@ -97,12 +97,42 @@ func (d *Directory) stored(ctx context.Context, kind schema.Kind, id uint64) (*e
 
 // page returns up to limit entries of a kind with ids above after, by id.
 func (d *Directory) page(ctx context.Context, kind schema.Kind, after uint64, limit int) ([]entry, error) {
-	found, err := d.ask(ctx, "page", sql("entries"),
+	var out []entry
+	for len(out) < limit {
+		ids, err := d.idsAbove(ctx, kind, after, limit-len(out))
+		if err != nil {
+			return nil, err
+		}
+		if len(ids) == 0 {
+			break
+		}
+		found, err := d.storedMany(ctx, kind, ids) // fewer where some were taken out
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+		after = ids[len(ids)-1]
+	}
+	return out, nil
+}
+
+// idsAbove returns the next ids of a kind, whether or not they still exist.
+func (d *Directory) idsAbove(ctx context.Context, kind schema.Kind, after uint64, limit int) ([]uint64, error) {
+	rows, err := d.ch.Query(d.asking(ctx, "ids"), sql("ids"),
 		clickhouse.Named("kind", string(kind)), clickhouse.Named("after", after), clickhouse.Named("limit", limit))
 	if err != nil {
 		return nil, fmt.Errorf("list %s entries: %w", kind, err)
 	}
-	return found, nil
+	defer rows.Close()
+	var ids []uint64
+	for rows.Next() {
+		var id uint64
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("list %s entries: %w", kind, err)
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
 }
 
 // storedMany returns those of the entries that exist, by id.

@@ -35,7 +35,7 @@ const life = 500 * time.Millisecond
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, click: storestest.ClickHouse(t), redis: storestest.Redis(t).Fresh(t)}
-	w.ch, w.rdb = w.click.Conn(t), w.redis.Client(t)
+	w.ch, w.rdb = w.click.Conn(t), w.client()
 	if err := clickhouse.Apply(t.Context(), w.ch, clickhouse.Options{}); err != nil {
 		t.Fatal(err)
 	}
@@ -50,10 +50,19 @@ func newWorld(t *testing.T) *world {
 
 // another is the directory as another process sees it.
 func (w *world) another() *Directory {
-	return New(w.click.Conn(w.t), w.redis.Client(w.t), Options{
+	return New(w.click.Conn(w.t), w.client(), Options{
 		LockLife: life,
 		Logger:   slog.New(slog.NewTextHandler(logTo{w.t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
+}
+
+// client is one that finds out at once that Redis is away.
+func (w *world) client() *redis.Client {
+	opt := *w.redis.Client(w.t).Options()
+	opt.DialerRetries = 1
+	c := redis.NewClient(&opt)
+	w.t.Cleanup(func() { c.Close() })
+	return c
 }
 
 type logTo struct{ t *testing.T }

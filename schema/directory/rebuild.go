@@ -76,13 +76,13 @@ func (d *Directory) refill(ctx context.Context, l *lock, progress func(done, tot
 	if err := d.ch.QueryRow(d.asking(ctx, "count"), sql("count")).Scan(&total); err != nil {
 		return 0, clickHouseAway(err)
 	}
-	if err := d.clear(ctx); err != nil {
+	if err := d.empty(ctx); err != nil {
 		return 0, redisAway(err)
 	}
-	f := filler{d: d, pipe: d.rdb.Pipeline()}
+	f := d.newFiller()
 	done := 0
 	err = d.each(ctx, "rebuild", sql("everything"), func(e entry) error {
-		f.add(ctx, e)
+		f.add(e)
 		if done++; done%fillAtOnce != 0 {
 			return nil
 		}
@@ -113,9 +113,9 @@ func (d *Directory) refill(ctx context.Context, l *lock, progress func(done, tot
 	return done, nil
 }
 
-// clear takes the directory out of Redis, the sign of its completeness first. The revision stays, so that it
+// empty takes the directory out of Redis, the sign of its completeness first. The revision stays, so that it
 // never goes back by this.
-func (d *Directory) clear(ctx context.Context) error {
+func (d *Directory) empty(ctx context.Context) error {
 	k := d.opt.Keys
 	if err := d.rdb.Del(ctx, k.Complete(), k.DirectoryVersion()).Err(); err != nil {
 		return err
@@ -163,31 +163,49 @@ func (d *Directory) scan(ctx context.Context, key string, yield func(field, valu
 // fillAtOnce is how many entries go to Redis in one round trip.
 const fillAtOnce = 2000
 
-// filler writes entries to an empty directory.
+// filler writes entries to an empty directory, with few commands of many fields each.
 type filler struct {
-	d    *Directory
-	pipe redis.Pipeliner
+	d      *Directory
+	hashes map[string][]any               // key → field, value, …
+	links  map[schema.PartnerID][]redis.Z // of partners
 }
 
-func (f *filler) add(ctx context.Context, e entry) {
-	k := f.d.opt.Keys
-	f.pipe.HSet(ctx, k.Entries(e.kind), field(e.id), e.value())
+func (d *Directory) newFiller() *filler {
+	return &filler{d: d, hashes: map[string][]any{}, links: map[schema.PartnerID][]redis.Z{}}
+}
+
+func (f *filler) add(e entry) {
+	id := field(e.id)
+	f.set(f.d.opt.Keys.Entries(e.kind), id, e.value())
 	keys, owner := claims(e.kind, e.data)
 	for _, key := range keys {
 		index, name := f.d.index(key)
-		f.pipe.HSet(ctx, index, name, field(e.id))
+		f.set(index, name, id)
 	}
 	if owner != 0 {
-		f.pipe.ZAdd(ctx, k.LinksOf(owner), redis.Z{Score: float64(e.id), Member: field(e.id)})
+		f.links[owner] = append(f.links[owner], redis.Z{Score: float64(e.id), Member: id})
 	}
 }
 
+func (f *filler) set(key, field, value string) { f.hashes[key] = append(f.hashes[key], field, value) }
+
 func (f *filler) flush(ctx context.Context) error {
-	if f.pipe.Len() == 0 {
+	if len(f.hashes) == 0 {
 		return nil
 	}
-	if _, err := f.pipe.Exec(ctx); err != nil {
+	_, err := f.d.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for key, pairs := range f.hashes {
+			p.HSet(ctx, key, pairs...)
+		}
+		for owner, links := range f.links {
+			p.ZAdd(ctx, f.d.opt.Keys.LinksOf(owner), links...)
+		}
+		return nil
+	})
+	if err != nil {
 		return redisAway(fmt.Errorf("fill the directory in Redis: %w", err))
 	}
+	clear(f.hashes)
+	clear(f.links)
 	return nil
 }

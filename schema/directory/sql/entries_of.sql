@@ -1,16 +1,15 @@
-SELECT last.1 AS name,
+SELECT toString(kind) AS name,
        id,
-       last.2 AS version,
-       last.3 AS deleted,
-       last.4 AS unique_keys,
-       last.5 AS data
+       version,
+       deleted,
+       unique_keys,
+       data
 FROM (
-    SELECT id,
-           argMax((toString(kind), version, deleted, unique_keys, data), (version, changed_at, data)) AS last
+    SELECT *
     FROM fairlead.directory_log
     WHERE kind = @kind
       AND id IN (@ids)
-    GROUP BY id
-    HAVING NOT last.3
+    ORDER BY id, version DESC, changed_at DESC, data DESC
+    LIMIT 1 BY id
 )
-ORDER BY id
+WHERE NOT deleted

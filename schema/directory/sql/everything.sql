@@ -1,15 +1,19 @@
 SELECT name,
        id,
-       last.1 AS version,
-       last.2 AS deleted,
-       last.3 AS unique_keys,
-       last.4 AS data
+       version,
+       deleted,
+       unique_keys,
+       data
 FROM (
     SELECT toString(kind) AS name,
            id,
-           argMax((version, deleted, unique_keys, data), (version, changed_at, data)) AS last
+           version,
+           deleted,
+           unique_keys,
+           data
     FROM fairlead.directory_log
-    GROUP BY kind, id
-    HAVING NOT last.2
+    ORDER BY kind, id, version DESC, changed_at DESC, data DESC
+    LIMIT 1 BY kind, id
 )
-SETTINGS optimize_aggregation_in_order = 1
+WHERE NOT deleted
+SETTINGS optimize_read_in_order = 1
