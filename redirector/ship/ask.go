@@ -76,28 +76,16 @@ func (s *ClickHouse) firstUnlike(ctx context.Context, b *batch, or uint64) uint6
 
 // kill ends the inserts of a node that may still run, and waits for their end.
 func (s *ClickHouse) kill(ctx context.Context, node string) error {
-	ctx, cancel := s.sending(ctx)
+	limit := s.opt.InsertTimeout + 3*time.Duration(seconds(s.silence()))*time.Second
+	ctx, cancel := s.within(ctx, limit)
 	defer cancel()
 	on := ""
 	if s.opt.Cluster != "" {
 		on = fmt.Sprintf("ON CLUSTER `%s` ", s.opt.Cluster)
 	}
-	killed, err := s.conn.Query(s.named(ctx, "ship: kill what is in doubt", "", nil), "KILL QUERY "+on+"WHERE startsWith(query_id, ?) SYNC", node+":")
+	err := s.conn.Exec(s.named(ctx, "ship: kill what is in doubt", "", clickhouse.Settings{"max_execution_time": seconds(limit)}), "KILL QUERY "+on+"WHERE startsWith(query_id, ?) SYNC", node+":")
 	if err != nil {
 		return fmt.Errorf("kill the inserts of node %s that may still run: %w", node, err)
-	}
-	n := 0
-	for killed.Next() {
-		n++
-	}
-	if err := killed.Err(); err != nil {
-		return fmt.Errorf("kill the inserts of node %s that may still run: %w", node, err)
-	}
-	if err := killed.Close(); err != nil {
-		return fmt.Errorf("kill the inserts of node %s that may still run: %w", node, err)
-	}
-	if n > 0 {
-		s.log.Info("ended inserts that were still running; what they left is asked for", "node", node, "inserts", n)
 	}
 	return nil
 }

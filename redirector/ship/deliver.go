@@ -110,7 +110,10 @@ func (s *ClickHouse) insert(ctx context.Context, b *batch, r *rows, token string
 	}
 	ctx, cancel := s.sending(ctx)
 	defer cancel()
-	ctx = s.named(ctx, "ship: clicks", token, clickhouse.Settings{"insert_deduplication_token": token})
+	ctx = s.named(ctx, "ship: clicks", token, clickhouse.Settings{
+		"insert_deduplication_token": token,
+		"receive_timeout":            seconds(s.silence()),
+	})
 	into, err := s.conn.PrepareBatch(ctx, "INSERT INTO fairlead.clicks ("+clickColumns+")")
 	if err != nil {
 		return err
@@ -145,10 +148,21 @@ func (s *ClickHouse) writeGaps(ctx context.Context, b *batch) error {
 	return nil
 }
 
+// silence is after how much of it ClickHouse gives up an insert whose data do not come. Without this setting a kill waits for
+// five minutes: an insert looks whether it was killed when data come, or when it has waited this long.
+func (s *ClickHouse) silence() time.Duration { return s.opt.InsertTimeout / 5 }
+
+// seconds is a duration as a setting: whole, and not 0, which means for ever.
+func seconds(d time.Duration) int { return max(1, int(d.Seconds())) }
+
 // sending bounds one exchange with ClickHouse. It is not cut off at once when ctx ends: an insert
 // that is nearly through is worth the wait.
 func (s *ClickHouse) sending(ctx context.Context) (context.Context, context.CancelFunc) {
-	out, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.opt.InsertTimeout)
+	return s.within(ctx, s.opt.InsertTimeout)
+}
+
+func (s *ClickHouse) within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	stop := context.AfterFunc(ctx, func() {
 		sleep(out, s.opt.StopGrace)
 		cancel()
@@ -161,7 +175,7 @@ func (s *ClickHouse) named(ctx context.Context, purpose, queryID string, more cl
 	settings := clickhouse.Settings{
 		"log_comment":        "fairlead " + purpose,
 		"async_insert":       0,
-		"max_execution_time": max(1, int((s.opt.InsertTimeout * 4 / 5).Seconds())),
+		"max_execution_time": seconds(s.opt.InsertTimeout * 4 / 5),
 	}
 	if s.opt.Cluster != "" {
 		maps.Copy(settings, clickhouse.Settings{

@@ -137,6 +137,9 @@ func (m *memory) Reader(from uint64) (Reader, error) {
 	defer m.mu.Unlock()
 	r := &memoryReader{m: m}
 	for r.i < len(m.entries) && m.entries[r.i].to < max(from, m.first) {
+		if e := m.entries[r.i]; e.reason == journal.ReasonRenewed && e.to+1 == from {
+			break // told before the node's first entry
+		}
 		r.i++
 	}
 	return r, nil
