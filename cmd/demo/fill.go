@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-	"github.com/redis/go-redis/v9"
 
 	"fairlead/redirector/enrich"
 	"fairlead/redirector/ship"
@@ -105,11 +104,9 @@ func Program(seed schema.Program, shop string) schema.Program {
 }
 
 // Filler writes the demo's people and past through the product's own paths: the directory, and the
-// shippers that carry every click.
+// shipper that carries every click.
 type Filler struct {
 	CH        driver.Conn
-	Redis     redis.UniversalClient
-	Keys      schema.Keys
 	Directory *directory.Directory
 	Enrich    *enrich.Data
 	CountryDB string
@@ -225,10 +222,10 @@ func (f *Filler) link(ctx context.Context, e *Enrolled, homepage string) error {
 	return nil
 }
 
-// ship carries the past into both stores as a redirector ships its journal.
+// ship carries the past into ClickHouse as a redirector ships its journal. The live counters are made
+// from there when the aggregator first runs.
 func (f *Filler) ship(ctx context.Context, src *source) error {
 	facts := ship.NewClickHouse(f.CH, ship.ClickHouseOptions{Source: src, Enrich: f.Enrich, Closed: true, MaxRows: 50_000, Logger: f.Log})
-	live := ship.NewRedis(f.Redis, ship.RedisOptions{Source: src, Enrich: f.Enrich, Keys: f.Keys, Closed: true, Logger: f.Log})
 	done := make(chan struct{})
 	watched := make(chan struct{})
 	go func() {
@@ -251,8 +248,5 @@ func (f *Filler) ship(ctx context.Context, src *source) error {
 		return fmt.Errorf("store the demo's clicks: %w", err)
 	}
 	f.Progress(src.total, src.total)
-	if err := live.Drain(ctx); err != nil {
-		return fmt.Errorf("count the demo's clicks: %w", err)
-	}
 	return nil
 }

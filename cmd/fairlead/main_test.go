@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"fairlead/cmd/stores"
+	"fairlead/cmd/stores/storestest"
 )
 
 // runAsProgram makes the test binary behave as the program: the tests start it as users start fairlead.
@@ -29,7 +31,28 @@ func TestMain(m *testing.M) {
 	if os.Getenv(runAsProgram) != "" {
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 	}
-	os.Exit(m.Run())
+	if err := pointAtInstalled(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(storestest.Main(m))
+}
+
+// pointAtInstalled names what the build put beside the program: the test binary lies elsewhere.
+func pointAtInstalled() error {
+	bin, err := filepath.Abs("../../bin")
+	if err != nil {
+		return err
+	}
+	library, err := stores.LibraryIn(bin)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		os.Setenv("FAIRLEAD_CLICKHOUSE_LIBRARY", library),
+		os.Setenv("FAIRLEAD_DATA_COUNTRY", filepath.Join(bin, "data/country.mmdb")),
+		os.Setenv("FAIRLEAD_DATA_CRAWLERS", filepath.Join(bin, "data/crawler-user-agents.json")),
+	)
 }
 
 // program returns a fairlead command that dies with the test.

@@ -115,7 +115,14 @@ func (o *ops) metrics(w http.ResponseWriter, _ *http.Request) {
 func listen(addr, key, flag string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w; free the address, or choose another with %s (%s)", addr, errors.Unwrap(err), flag, key)
+		return nil, cannotListen(addr, key, flag, err)
 	}
 	return l, nil
+}
+
+func cannotListen(addr, key, flag string, err error) error {
+	if inner := errors.Unwrap(err); inner != nil {
+		err = inner // without the address a second time
+	}
+	return fmt.Errorf("cannot listen on %s: %w; free the address, or choose another with %s (%s)", addr, err, flag, key)
 }

@@ -79,22 +79,33 @@ func signalContext() (context.Context, func()) {
 	return ctx, func() { close(finished); cancel() }
 }
 
-// global are the flags that every command knows.
+// global are the flags that every command knows, and those that set the configuration.
 type global struct {
 	file  string
-	flags map[string]*pflag.Flag // by configuration key
+	bound []boundFlag
+}
+
+// boundFlag is a command's flag for a configuration key. Several commands have one for the same key.
+type boundFlag struct {
+	key  string
+	flag *pflag.Flag
 }
 
 // bind makes a flag set the configuration key.
 func (g *global) bind(flags *pflag.FlagSet, key, name, usage string) {
-	def := configs.Default(key)
-	flags.String(name, def, usage)
-	g.flags[key] = flags.Lookup(name)
+	flags.String(name, configs.Default(key), usage)
+	g.bound = append(g.bound, boundFlag{key, flags.Lookup(name)})
 }
 
 // load reads the configuration as the flags say.
 func (g *global) load() (configs.Config, error) {
-	return configs.Load(g.file, g.flags, os.Environ())
+	given := map[string]*pflag.Flag{}
+	for _, b := range g.bound {
+		if b.flag.Changed {
+			given[b.key] = b.flag
+		}
+	}
+	return configs.Load(g.file, given, os.Environ())
 }
 
 // open is the opener of the commands that work on a deployment.
@@ -107,7 +118,7 @@ func (g *global) open(ctx context.Context) (*deployment, error) {
 }
 
 func rootCommand() *cobra.Command {
-	g := &global{flags: map[string]*pflag.Flag{}}
+	g := &global{}
 	root := &cobra.Command{
 		Use:           "fairlead",
 		Short:         "Fairlead runs a partner program: links, clicks, and what they earned",

@@ -16,8 +16,7 @@ import (
 	"fairlead/cmd/demo"
 	"fairlead/cmd/stores"
 	"fairlead/configs"
-	"fairlead/schema"
-	"fairlead/schema/clickhouse"
+	"fairlead/redirector/enrich"
 )
 
 func upCommand(g *global) *cobra.Command {
@@ -31,10 +30,10 @@ func upCommand(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if withDemo && !g.flags["dir"].Changed && conf.Dir == configs.Default("dir") {
+			if withDemo && conf.Dir == configs.Default("dir") {
 				conf.Dir = "./demo"
 			}
-			u := &up{config: conf, demo: withDemo, out: c.OutOrStdout(), err: c.ErrOrStderr(), log: logger(conf.Log, c.ErrOrStderr())}
+			u := &up{config: conf, dirGiven: conf.Dir, demo: withDemo, out: c.OutOrStdout(), err: c.ErrOrStderr(), log: logger(conf.Log, c.ErrOrStderr())}
 			return u.Run(c.Context())
 		},
 	}
@@ -51,14 +50,18 @@ func upCommand(g *global) *cobra.Command {
 // up is a whole deployment on one machine. Run opens its parts in order, waits, and closes them in
 // reverse; whatever was opened is closed, also when a later part fails.
 type up struct {
-	config configs.Config
-	demo   bool
-	out    io.Writer // announcements, for people
-	err    io.Writer // progress
-	log    *slog.Logger
+	config   configs.Config
+	dirGiven string // as the user wrote it, for commands to copy
+	demo     bool
+	out      io.Writer // announcements, for people
+	err      io.Writer // progress
+	log      *slog.Logger
 
 	began   time.Time
 	closers []func() error
+
+	demoState    demo.State
+	shopListener net.Listener
 }
 
 // Run returns nil after a stop that was asked for by ctx.
@@ -79,37 +82,43 @@ func (u *up) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := u.openStores(ctx)
+	if err := u.openShop(); err != nil {
+		return err
+	}
+	data, err := loadEnrichment(u.config.Data)
 	if err != nil {
 		return err
 	}
-	shop, err := u.prepareProgram(ctx, s)
+	d, err := u.openStores(ctx)
 	if err != nil {
 		return err
 	}
+	began := time.Now()
+	if err := seed(ctx, d, u.demoState.Shop); err != nil {
+		return err
+	}
+	u.announce("directory", "whole in Redis", began)
 	failed := make(chan error, 4)
-	if err := u.startEdge(ctx, s, o, failed); err != nil {
+	u.serveShop(failed)
+	if err := u.fillDemo(ctx, d, data); err != nil {
 		return err
 	}
-	if err := u.startShop(shop, failed); err != nil {
+	if err := u.startEdge(ctx, d, o, data, failed); err != nil {
 		return err
 	}
-	if err := u.fillDemo(ctx, s); err != nil {
+	if err := u.startClockwork(ctx, d, o); err != nil {
 		return err
 	}
-	if err := u.startClockwork(ctx, s, o, failed); err != nil {
-		return err
-	}
-	if err := u.startPages(s, o, failed); err != nil {
+	if err := u.startPages(d, o, failed); err != nil {
 		return err
 	}
 	fmt.Fprintf(u.out, "\nready in %s\n\n", took(u.began))
-	if err := u.firstMinutes(ctx, s); err != nil {
+	if err := u.firstMinutes(ctx, d); err != nil {
 		return err
 	}
 	select {
 	case <-ctx.Done():
-		fmt.Fprintln(u.out, "\nstopping: the pages, the clockwork, the redirector once its journal is shipped, the stores")
+		fmt.Fprintln(u.out, "\nstopping: pages, clockwork, redirector once its journal is shipped, stores")
 		return nil
 	case err := <-failed:
 		return err
@@ -175,3 +184,36 @@ func (u *up) openListeners() (*ops, error) {
 }
 
 func loopback(port int) string { return fmt.Sprintf("%s:%d", stores.Loopback, port) }
+
+// startEdge starts the redirector. It stops before the stores do, so that its journal empties into them.
+func (u *up) startEdge(ctx context.Context, d *deployment, o *ops, data *enrich.Data, failed chan<- error) error {
+	began := time.Now()
+	e, err := openEdge(ctx, d, o, data, u.log)
+	if err != nil {
+		return err
+	}
+	u.run(e.Run, failed)
+	if err := e.awaitLinks(ctx); err != nil {
+		return err
+	}
+	u.announce("redirector", d.RedirectorURL, began)
+	return nil
+}
+
+// run gives a part that ends with its context a goroutine, and an end that is waited for.
+func (u *up) run(part func(context.Context) error, failed chan<- error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		err := part(ctx)
+		if ctx.Err() == nil {
+			failed <- err
+			err = nil // said already
+		}
+		ended <- err
+	}()
+	u.closing(func() error {
+		cancel()
+		return <-ended
+	})
+}

@@ -68,13 +68,21 @@ func (u *up) serveShop(failed chan<- error) {
 	u.announce("demo shop", shop.URL(), began)
 }
 
-// seed stores the program's settings at the first start.
-func seed(ctx context.Context, d *deployment, demoShop string) (schema.Program, error) {
+// seed stores the program's settings and its click key at the first start, and sees to it that Redis has
+// the whole directory.
+func seed(ctx context.Context, d *deployment, demoShop string) error {
 	p := programOf(d.Config.Program)
 	if demoShop != "" {
 		p = demo.Program(p, demoShop)
 	}
-	return d.Directory.SeedProgram(ctx, p)
+	if _, err := d.Directory.SeedProgram(ctx, p); err != nil {
+		return err
+	}
+	if err := d.Directory.EnsureClickKey(ctx); err != nil {
+		return err
+	}
+	_, err := d.Directory.Heal(ctx)
+	return err
 }
 
 // programOf is the program that the configuration describes.
@@ -88,14 +96,18 @@ func programOf(c configs.Program) schema.Program {
 }
 
 // fillDemo writes the demo's people and past, once.
-func (u *up) fillDemo(ctx context.Context, d *deployment, data *enrich.Data, countryDB string) error {
+func (u *up) fillDemo(ctx context.Context, d *deployment, data *enrich.Data) error {
 	if !u.demo || u.demoState.Filled {
 		return nil
 	}
 	began := time.Now()
+	countryDB, _, err := dataFiles(u.config.Data)
+	if err != nil {
+		return err
+	}
 	bar := progress(u.err, "demo clicks")
 	f := &demo.Filler{
-		CH: d.CH, Redis: d.Redis, Keys: d.Keys, Directory: d.Directory, Enrich: data, CountryDB: countryDB, Log: u.log,
+		CH: d.CH, Directory: d.Directory, Enrich: data, CountryDB: countryDB, Log: u.log,
 		Progress: func(done, total uint64) {
 			bar.ChangeMax64(int64(total))
 			bar.Set64(int64(done))

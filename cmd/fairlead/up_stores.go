@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -39,7 +38,7 @@ func (u *up) openStores(ctx context.Context) (*deployment, error) {
 	}
 	u.announce("schema", migrated(applied), began)
 	d.Addresses = addresses{
-		Redirector: d.RedirectorURL, Dashboard: d.DashboardURL, Ops: "http://" + u.config.Ops.Listen, PID: os.Getpid(),
+		Redirector: d.RedirectorURL, Dashboard: d.DashboardURL, Ops: "http://" + u.config.Ops.Listen,
 		ClickHouse: clickHouseAddress{Native: u.config.ClickHouse.Addrs[0], HTTP: u.config.ClickHouse.HTTPURL, User: u.config.ClickHouse.User, Password: u.config.ClickHouse.Password},
 		Redis:      redisAddress{Addr: u.config.Redis.Addrs[0], Password: u.config.Redis.Password},
 	}
@@ -87,7 +86,7 @@ func (u *up) startRedis(ctx context.Context) error {
 }
 
 // keep restarts a store that dies until the deployment stops.
-func (u *up) keep(keep func(context.Context, func(error)), stop func(context.Context) error) {
+func (u *up) keep(keep func(context.Context, func(error)), stop func(context.Context)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -97,7 +96,8 @@ func (u *up) keep(keep func(context.Context, func(error)), stop func(context.Con
 	u.closing(func() error {
 		cancel()
 		<-done
-		return stop(context.Background())
+		stop(context.Background())
+		return nil
 	})
 }
 
