@@ -398,3 +398,16 @@ func TestWritersLeaveNothingRunning(t *testing.T) {
 	refused(t, err, Conflict, "email")
 	goleak.VerifyNone(t, running)
 }
+
+// A cluster's settings are understood by a single server too, which has no replicas to ask.
+func TestWritingByQuorum(t *testing.T) {
+	w := seeded(t)
+	w.opt.Quorum = true
+	p, _ := w.partner("Ada", "ada@example.com")
+	_, _, err := w.AddPartner(t.Context(), CLI, NewPartner{Name: "Ada", Email: "ada@example.com"})
+	refused(t, err, Conflict, "email")
+	if got, err := w.FindPartner(t.Context(), "ada"); err != nil || got != p {
+		t.Errorf("got %+v, %v, want %+v", got, err, p)
+	}
+	w.whole()
+}
