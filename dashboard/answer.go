@@ -143,10 +143,13 @@ func tryAgain(r *request) string {
 	return "/"
 }
 
-// problem is a page that says what is wrong, and the way on.
+// problem is a page that says what is wrong, and the way on. It holds nothing of the address that was
+// asked for, so that it does not tell which addresses there are.
 func (d *Dashboard) problem(r *request, status int, heading, text, action, href string) reply {
+	frame := d.frame(r, heading)
+	frame.Path = "/"
 	return reply{status: status, page: templates.Problem{
-		Frame:   d.frame(r, heading),
+		Frame:   frame,
 		Status:  status,
 		Heading: heading,
 		Text:    text,

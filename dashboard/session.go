@@ -33,15 +33,20 @@ const (
 
 func newSessions(opt Options, secure bool) *sessions {
 	store := &sessionStore{rdb: opt.Redis, prefix: opt.Keys.Session()}
-	m := scs.New()
-	m.Store = store
-	m.Lifetime = opt.SessionLife
-	m.IdleTimeout = opt.SessionIdle
-	m.Cookie.Name = cookieName("fairlead", secure)
-	m.Cookie.Secure = secure
-	m.Cookie.HttpOnly = true
-	m.Cookie.SameSite = http.SameSiteLaxMode
-	m.Cookie.Path = "/"
+	// Not by scs.New: that starts a store of its own, whose goroutine never ends.
+	m := &scs.SessionManager{
+		Store:       store,
+		Codec:       scs.GobCodec{},
+		Lifetime:    opt.SessionLife,
+		IdleTimeout: opt.SessionIdle,
+		Cookie: scs.SessionCookie{
+			Name:     cookieName("fairlead", secure),
+			Path:     "/",
+			HttpOnly: true,
+			Secure:   secure,
+			SameSite: http.SameSiteLaxMode,
+		},
+	}
 	return &sessions{manager: m, store: store, idle: opt.SessionIdle}
 }
 

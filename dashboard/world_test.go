@@ -1,0 +1,271 @@
+package dashboard
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"fairlead/cmd/stores/storestest"
+	"fairlead/dashboard/figures"
+	"fairlead/dashboard/period"
+	"fairlead/schema"
+	"fairlead/schema/clickhouse"
+	"fairlead/schema/directory"
+)
+
+func TestMain(m *testing.M) { os.Exit(storestest.Main(m)) }
+
+const (
+	password = "correct horse battery"
+	shareURL = "https://go.shop.example"
+)
+
+// world is a dashboard over real stores, with two partners, an admin and known figures. Its clock stands
+// still: Monday 23 November 2026, 14:07 in Toronto.
+type world struct {
+	t        testing.TB
+	ch       storestest.ClickHouseStore
+	rdb      storestest.RedisStore
+	conn     driver.Conn
+	client   *redis.Client
+	dir      *directory.Directory
+	dash     *Dashboard
+	url      string
+	zone     *time.Location
+	now      time.Time
+	ada, eve schema.Partner
+	adaLinks []schema.Link // the personal one first
+	adaDays  figures.Days  // what stands in the rollups
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	w := &world{t: t, ch: storestest.ClickHouse(t).Fresh(t), rdb: storestest.Redis(t).Fresh(t)}
+	w.conn, w.client = w.ch.Conn(t), w.rdb.Client(t)
+	var err error
+	if w.zone, err = time.LoadLocation("America/Toronto"); err != nil {
+		t.Fatal(err)
+	}
+	w.now = time.Date(2026, 11, 23, 14, 7, 0, 0, w.zone)
+	w.must(clickhouse.Apply(t.Context(), w.conn, clickhouse.Options{}))
+	quiet := slog.New(slog.DiscardHandler)
+	w.dir = directory.New(w.conn, w.client, directory.Options{
+		Now: func() time.Time { return w.now }, Logger: quiet, LockLife: 200 * time.Millisecond,
+	})
+	program := directory.DefaultProgram()
+	program.Name, program.Zone = "Kestrel Outfitters", w.zone.String()
+	_, err = w.dir.SeedProgram(t.Context(), program)
+	w.must(err)
+	_, err = w.dir.Heal(t.Context())
+	w.must(err)
+	hash, err := directory.HashPassword(t.Context(), password)
+	w.must(err)
+	created := time.Date(2025, 3, 3, 12, 0, 0, 0, w.zone)
+	var personal schema.Link
+	w.ada, personal, err = w.dir.AddPartner(t.Context(), directory.CLI, directory.NewPartner{Name: "Ada Lovelace", Email: "ada@example.com", PasswordHash: hash, CreatedAt: created})
+	w.must(err)
+	w.eve, _, err = w.dir.AddPartner(t.Context(), directory.CLI, directory.NewPartner{Name: "Eve Secret", Email: "eve@example.com", PasswordHash: hash, CreatedAt: w.now})
+	w.must(err)
+	w.must(w.activate(w.ada.ID, w.eve.ID))
+	_, err = w.dir.AddAdmin(t.Context(), directory.CLI, "team@example.com", hash)
+	w.must(err)
+	boots, err := w.dir.AddLink(t.Context(), directory.CLI, directory.NewLink{Partner: w.ada.ID, Slug: "ada-boots", To: "https://shop.example/boots?a=1&b=2", CreatedAt: created})
+	w.must(err)
+	w.adaLinks = []schema.Link{personal, boots}
+	w.fill()
+
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	w.must(err)
+	w.url = "http://" + l.Addr().String()
+	w.dash, err = New(w.options())
+	w.must(err)
+	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: w.dash}}
+	server.Start()
+	t.Cleanup(server.Close)
+	return w
+}
+
+func (w *world) options() Options {
+	return Options{
+		ClickHouse: w.conn, Redis: w.client, Directory: w.dir, PublicURL: w.url, RedirectorURL: shareURL,
+		Now: func() time.Time { return w.now }, Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) activate(ids ...schema.PartnerID) error {
+	for _, id := range ids {
+		if _, err := w.dir.SetPartnerStatus(context.Background(), directory.CLI, id, schema.PartnerActive, "test"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill writes rollups for Ada from 5 May 2025 to today, as the aggregator would: days by link, their sums by
+// partner, and the sums of these by month. A tenth of the clicks go to the second link.
+func (w *world) fill() {
+	w.t.Helper()
+	w.adaDays = figures.Days{}
+	links, err := w.conn.PrepareBatch(w.t.Context(), "INSERT INTO fairlead.link_days (partner_id, link_id, day, clicks, visitors, bots, prefetches, embedded, unknown_links, suspended, disabled, expired, token)")
+	w.must(err)
+	n := uint64(0)
+	for day := schema.Day(20250505); day <= 20261123; day = period.Day(day, 1) {
+		n++
+		c := figures.Counts{Clicks: 100 + n*7%90, Visitors: 80 + n*5%60, Bots: n % 11, Prefetches: n % 3, Embedded: n % 2}
+		w.adaDays[day] = c
+		for i, l := range w.adaLinks {
+			part := figures.Counts{Clicks: c.Clicks / 10, Visitors: c.Visitors / 10}
+			if i == 0 {
+				part = figures.Counts{Clicks: c.Clicks - c.Clicks/10, Visitors: c.Visitors - c.Visitors/10, Bots: c.Bots, Prefetches: c.Prefetches, Embedded: c.Embedded}
+			}
+			w.must(links.Append(uint32(w.ada.ID), uint32(l.ID), day.Time(), part.Clicks, part.Visitors, part.Bots, part.Prefetches, part.Embedded,
+				uint64(0), uint64(0), uint64(0), uint64(0), uint64(1)))
+		}
+	}
+	w.must(links.Send())
+	sums := "sum(clicks), sum(visitors), sum(bots), sum(prefetches), sum(embedded), 0, 0, 0, 0, 1"
+	w.must(w.conn.Exec(w.t.Context(), "INSERT INTO fairlead.partner_days SELECT partner_id, day, "+sums+" FROM fairlead.link_days GROUP BY partner_id, day"))
+	w.must(w.conn.Exec(w.t.Context(), "INSERT INTO fairlead.partner_months SELECT partner_id, toStartOfMonth(day) AS month, "+sums+" FROM fairlead.partner_days GROUP BY partner_id, month"))
+	w.complete(time.Date(2026, 11, 23, 14, 5, 0, 0, w.zone))
+	w.must(w.client.Set(w.t.Context(), schema.DefaultKeys.LiveComplete(), "epoch:"+w.zone.String(), 0).Err())
+	w.liveClicks(w.ada.ID, 17)
+}
+
+// complete sets up to when the rollups hold everything.
+func (w *world) complete(at time.Time) {
+	w.t.Helper()
+	w.must(w.client.HSet(w.t.Context(), schema.DefaultKeys.Rollup(), schema.RollupCompleteTo, at.UnixMilli()).Err())
+}
+
+// liveClicks adds to a partner's live number of today.
+func (w *world) liveClicks(p schema.PartnerID, n int64) {
+	w.t.Helper()
+	key := schema.DefaultKeys.Live(schema.LiveShard(p))
+	w.must(w.client.HIncrBy(w.t.Context(), key, schema.LiveClicks(p, 20261123), n).Err())
+}
+
+// visitor is a browser without a script: it keeps cookies and follows no redirects.
+type visitor struct {
+	w    *world
+	http *http.Client
+}
+
+func (w *world) visitor() *visitor {
+	w.t.Helper()
+	jar, err := cookiejar.New(nil)
+	w.must(err)
+	transport := &http.Transport{}
+	w.t.Cleanup(transport.CloseIdleConnections)
+	return &visitor{w: w, http: &http.Client{Jar: jar, Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+}
+
+// loggedIn is a visitor with a session.
+func (w *world) loggedIn(email string) *visitor {
+	w.t.Helper()
+	v := w.visitor()
+	if res := v.login(email, password); res.status != http.StatusSeeOther {
+		w.t.Fatalf("log in as %s: %d\n%s", email, res.status, res.body)
+	}
+	return v
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	body   string
+	header http.Header
+}
+
+func (v *visitor) do(method, path string, form url.Values, header ...string) answer {
+	v.w.t.Helper()
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	req, err := http.NewRequestWithContext(v.w.t.Context(), method, v.w.url+path, body)
+	v.w.must(err)
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	res, err := v.http.Do(req)
+	v.w.must(err)
+	defer res.Body.Close()
+	got, err := io.ReadAll(res.Body)
+	v.w.must(err)
+	return answer{status: res.StatusCode, body: string(got), header: res.Header}
+}
+
+func (v *visitor) get(path string) answer {
+	v.w.t.Helper()
+	return v.do("GET", path, nil)
+}
+
+func (v *visitor) login(email, password string) answer {
+	v.w.t.Helper()
+	return v.do("POST", "/login", url.Values{"email": {email}, "password": {password}})
+}
+
+// token is the value of the session cookie.
+func (v *visitor) token() string {
+	u, err := url.Parse(v.w.url)
+	v.w.must(err)
+	for _, c := range v.http.Jar.Cookies(u) {
+		if c.Name == "fairlead" {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+// wants reports what is missing in an answer.
+func (a answer) wants(t testing.TB, what string, status int, texts ...string) {
+	t.Helper()
+	if a.status != status {
+		t.Errorf("%s: status %d, want %d\n%s", what, a.status, status, a.body)
+	}
+	for _, text := range texts {
+		if !strings.Contains(a.body, text) {
+			t.Errorf("%s: %q is missing in\n%s", what, text, a.body)
+		}
+	}
+}
+
+// noLeaks fails a test whose goroutines outlive it.
+func noLeaks(t *testing.T) {
+	t.Helper()
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, before) })
+}
+
+// count writes a number as pages do.
+func count(n uint64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
