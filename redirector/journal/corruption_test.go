@@ -127,6 +127,9 @@ func (p *patient) check(t *testing.T, lost map[uint64]bool, allSynced bool, what
 	t.Helper()
 	l := open(t, p.rig.dir, p.options)
 	p.compare(t, l, lost, what)
+	if got := l.Appended(); got < p.last {
+		t.Fatalf("%s: goes on after %d, %d was handed out", what, got, p.last)
+	}
 	reported := make(map[uint64]bool)
 	for _, c := range l.Corruptions() {
 		if c.To > 0 && c.Segment == 0 {

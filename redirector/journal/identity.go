@@ -180,7 +180,10 @@ func (l *Log) adopt(first uint64) error {
 	return nil
 }
 
-// loadIdentity reads the identity, or answers os.ErrNotExist for a directory that is new.
+// errNew is loadIdentity's answer for a directory that is no journal yet.
+var errNew = errors.New("journal is new")
+
+// loadIdentity reads the identity.
 func loadIdentity(d disk, segments int) (*slotFile, identity, *CorruptionError, error) {
 	f, value, damaged, err := openSlotFile(d, identityName, identitySlot)
 	var newer *VersionError
@@ -191,8 +194,11 @@ func loadIdentity(d disk, segments int) (*slotFile, identity, *CorruptionError, 
 		}
 		err = errors.Join(err, f.close())
 	}
-	if errors.As(err, &newer) || errors.Is(err, os.ErrNotExist) && segments == 0 {
+	switch {
+	case errors.As(err, &newer):
 		return nil, identity{}, nil, err
+	case errors.Is(err, os.ErrNotExist) && segments == 0:
+		return nil, identity{}, nil, errNew
 	}
 	return nil, identity{}, damaged, &OriginError{Dir: d.dir, Err: err}
 }

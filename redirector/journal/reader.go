@@ -88,19 +88,20 @@ func (r *Reader) Next() bool {
 			}
 			continue
 		}
+		off := r.sc.off
 		e, ok, err := r.sc.next(r.want, r.upTo)
 		switch {
 		case err != nil:
 			r.err = &CorruptionError{Dir: r.l.disk.dir, Segment: r.info.num, File: r.info.name(), Offset: r.sc.off, Err: err}
 			return false
 		case !ok:
-			r.setHole(r.upTo, 0)
-			r.sc.off = max(r.sc.off, r.sc.limit)
+			r.setHole(r.upTo, off, 0)
+			r.sc.off = max(off, r.sc.limit)
 		case e.from > r.want:
-			r.setHole(e.from-1, 0)
+			r.setHole(e.from-1, off, 0)
 			r.sc.off = e.off
 		case e.reason != 0:
-			r.setHole(e.seq, e.reason)
+			r.setHole(e.seq, off, e.reason)
 		default:
 			r.want = e.seq + 1
 			if e.seq >= r.from {
@@ -155,7 +156,7 @@ func (r *Reader) more() bool {
 func (r *Reader) below(upTo uint64) bool {
 	switch oldest := r.l.oldest(); {
 	case r.want >= oldest: // not removed by us
-		r.setHole(upTo, 0)
+		r.setHole(upTo, 0, 0)
 		r.hole.seg = max(1, r.info.num)
 		return true
 	case r.seq != 0:
@@ -210,8 +211,8 @@ func (r *Reader) turn() bool {
 	return true
 }
 
-func (r *Reader) setHole(to uint64, reason reasonCode) {
-	r.hole = hole{from: r.want, to: to, seg: r.info.num, off: r.sc.off}
+func (r *Reader) setHole(to uint64, off int64, reason reasonCode) {
+	r.hole = hole{from: r.want, to: to, seg: r.info.num, off: off}
 	r.reason = reason
 }
 

@@ -94,7 +94,7 @@ func listSegments(d disk) ([]uint64, error) {
 // loadFiles reads, or for a new directory makes, everything but the segments.
 func (l *Log) loadFiles(segments int) (e end, err error) {
 	f, id, damaged, err := loadIdentity(l.disk, segments)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, errNew) {
 		if err := l.createFiles(); err != nil {
 			return e, err
 		}

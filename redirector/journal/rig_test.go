@@ -184,3 +184,5 @@ func restore(t failer, dir string, files map[string][]byte) {
 		}
 	}
 }
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, seed)) }
