@@ -83,6 +83,9 @@ func StartClickHouse(ctx context.Context, opt ClickHouseOptions) (*ClickHouse, e
 	return c, nil
 }
 
+// Dir is the folder.
+func (c *ClickHouse) Dir() string { return c.opt.Dir }
+
 // Addr is the address of the native protocol.
 func (c *ClickHouse) Addr() string { return address(c.opt.NativePort) }
 

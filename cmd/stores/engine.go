@@ -57,12 +57,14 @@ func queryCommandLine(lib string, args []string) error {
 	}
 	var query func(argc int32, argv unsafe.Pointer) unsafe.Pointer
 	var failure func(result unsafe.Pointer) string
-	for name, f := range map[string]any{"chdb_query_cmdline": &query, "chdb_result_error": &failure} {
-		symbol, err := purego.Dlsym(handle, name)
-		if err != nil {
-			return fmt.Errorf("load the ClickHouse engine: %w", err)
-		}
-		purego.RegisterFunc(f, symbol)
+	symbol, err := purego.Dlsym(handle, "chdb_query_cmdline")
+	if err != nil {
+		return fmt.Errorf("load the ClickHouse engine: %w", err)
+	}
+	purego.RegisterFunc(&query, symbol)
+	purego.RegisterLibFunc(&failure, handle, "chdb_result_error")
+	if err := outliveConnections(lib, symbol); err != nil {
+		fmt.Fprintf(os.Stderr, "a connection that fails may end the ClickHouse engine: %v\n", err)
 	}
 	argv := make([]*byte, 0, len(args)+2)
 	for _, arg := range append([]string{"clickhouse"}, args...) {

@@ -71,6 +71,9 @@ func StartRedis(ctx context.Context, opt RedisOptions) (*Redis, error) {
 	return r, nil
 }
 
+// Dir is the folder.
+func (r *Redis) Dir() string { return r.opt.Dir }
+
 // Addr is the server's address.
 func (r *Redis) Addr() string { return address(r.opt.Port) }
 

@@ -13,7 +13,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -161,6 +160,19 @@ func Installed(t testing.TB, name string) string {
 	return file
 }
 
+// Library returns the engine's library.
+func Library(t testing.TB) string {
+	t.Helper()
+	if library := os.Getenv(stores.LibraryVariable); library != "" {
+		return library
+	}
+	library, err := stores.LibraryIn(bin(t))
+	if err != nil {
+		t.Fatal("the ClickHouse engine is not installed: run `make deps build`")
+	}
+	return library
+}
+
 // FreePort returns a port on loopback that nobody listened on a moment ago.
 func FreePort(t testing.TB) int {
 	t.Helper()
@@ -174,13 +186,7 @@ func FreePort(t testing.TB) int {
 
 func startClickHouse(t testing.TB, dir string) *stores.ClickHouse {
 	t.Helper()
-	library := os.Getenv(stores.LibraryVariable)
-	if library == "" {
-		var err error
-		if library, err = stores.LibraryIn(bin(t)); err != nil {
-			t.Fatal("the ClickHouse engine is not installed: run `make deps build`")
-		}
-	}
+	library := Library(t)
 	return start(t, func(ctx context.Context) (*stores.ClickHouse, error) {
 		return stores.StartClickHouse(ctx, stores.ClickHouseOptions{
 			Dir: dir, Library: library, NativePort: FreePort(t), HTTPPort: FreePort(t), MaxMemory: 2 << 30,
@@ -238,7 +244,7 @@ func bin(t testing.TB) string {
 			return filepath.Join(dir, "bin")
 		}
 		parent := filepath.Dir(dir)
-		if parent == dir || !strings.HasPrefix(dir, parent) {
+		if parent == dir {
 			break
 		}
 		dir = parent
