@@ -38,12 +38,8 @@ const rebuildPause = 100 * time.Millisecond
 func (s *Redis) count(ctx context.Context) error {
 	b := &s.batch
 	if s.node != b.node {
-		ready, err := s.read(ctx, b.node)
-		if err != nil || !ready {
+		if on, err := s.resume(ctx, b.node, b.first); err != nil || !on {
 			return err
-		}
-		if low := s.lowest(); low+1 < b.first {
-			return s.rewind(ctx, low)
 		}
 	}
 	for {
@@ -229,17 +225,30 @@ func (s *Redis) read(ctx context.Context, node string) (ready bool, err error) {
 	return true, nil
 }
 
-// rewind begins anew from a position that lies before the batch: Redis has forgotten what it had counted. What the
+// resume takes the positions of a node whose next entry would be first. When Redis is behind that, the sink begins anew
+// from there, and it answers false, as it does when the counters wait for a rebuild.
+func (s *Redis) resume(ctx context.Context, node string, first uint64) (on bool, err error) {
+	ready, err := s.read(ctx, node)
+	if err != nil || !ready {
+		return false, err
+	}
+	s.lastNode = node
+	if low := s.lowest(); low+1 < first && !(s.opt.Closed && !s.touched && s.batch.node == "") {
+		return false, s.rewind(ctx, node, first, low)
+	}
+	return true, nil
+}
+
+// rewind begins anew from a position that lies before first: Redis has forgotten what it had counted. What the
 // journal has forgotten too stands in ClickHouse, and the counters are rebuilt from there.
-func (s *Redis) rewind(ctx context.Context, to uint64) error {
-	s.log.Info("Redis is behind what it had counted; counting again from there", "node", s.batch.node, "position", to, "was", s.at)
+func (s *Redis) rewind(ctx context.Context, node string, first, to uint64) error {
 	s.tail.close()
-	node, first := s.batch.node, s.batch.first
 	s.batch = liveBatch{clicks: s.batch.clicks[:0]}
-	s.at = to
 	if err := s.tail.seek(to); err != nil {
 		return err
 	}
+	was := s.at
+	s.at = to
 	for s.tail.next() {
 		from := s.tail.r.Seq()
 		if g, ok := s.tail.r.Gap(); ok {
@@ -251,13 +260,33 @@ func (s *Redis) rewind(ctx context.Context, to uint64) error {
 		}
 		s.tail.putBack()
 		if from <= s.at+1 {
+			if s.at < was {
+				s.log.Info("Redis is behind what it had counted; counting again from there", "node", node, "position", s.at, "was", was)
+			}
 			return nil
 		}
-		s.log.Warn("Redis has lost counters that the journal no longer holds; the aggregator rebuilds them from ClickHouse", "node", node, "from", to+1, "to", from-1)
+		s.log.Warn("Redis has lost counters that the journal no longer holds; the aggregator rebuilds them from ClickHouse", "node", node, "from", s.at+1, "to", from-1)
 		s.node = ""
 		return s.invalidate(ctx)
 	}
 	return s.tail.r.Err()
+}
+
+// look finds out, while there is nothing to count, whether the counters were emptied or rebuilt.
+func (s *Redis) look(ctx context.Context) error {
+	s.looked = s.opt.Now()
+	if s.node != "" {
+		epoch, err := s.rdb.Get(ctx, s.opt.Keys.LiveComplete()).Result()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return fmt.Errorf("look whether live counters are whole: %w", err)
+		}
+		if epoch == s.epoch {
+			return nil
+		}
+		s.node = ""
+	}
+	_, err := s.resume(ctx, s.lastNode, s.at+1)
+	return err
 }
 
 // invalidateScript takes the mark of whole counters away, unless they were rebuilt meanwhile.
@@ -289,10 +318,10 @@ func (s *Redis) lowest() uint64 {
 
 // even reports whether every shard stands where the sink does, or need not.
 func (s *Redis) even() bool {
-	if s.node == "" {
-		return s.opt.Closed && !s.touched
+	if s.lastNode == "" || s.opt.Closed && !s.touched {
+		return true
 	}
-	return s.lowest() >= s.at || s.opt.Closed && !s.touched
+	return s.node != "" && s.lowest() >= s.at
 }
 
 // evenOut moves the shards that no click concerned up to where the others are.

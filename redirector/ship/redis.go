@@ -64,16 +64,18 @@ type Redis struct {
 	batch  liveBatch
 	opened time.Time
 
-	at      uint64 // every shard that clicks up to here concern has counted them
-	newest  int64  // ms; the latest click seen
-	node    string // whose positions these are; "": to be read from Redis
-	pos     [schema.LiveShards]uint64
-	epoch   string
-	zone    *time.Location // that days are cut in, as the epoch says
-	touched bool           // Redis knows the node
-	evened  time.Time
-	batches int // since then
-	cursor  delayedCursor
+	at       uint64 // every shard that clicks up to here concern has counted them
+	newest   int64  // ms; the latest click seen
+	node     string // whose positions these are; "": to be read from Redis
+	lastNode string // whose they were last
+	looked   time.Time
+	pos      [schema.LiveShards]uint64
+	epoch    string
+	zone     *time.Location // that days are cut in, as the epoch says
+	touched  bool           // Redis knows the node
+	evened   time.Time
+	batches  int // since then
+	cursor   delayedCursor
 }
 
 // liveBatch is a range of one node's entries and the valid clicks among them.
@@ -203,7 +205,10 @@ func (s *Redis) fill() (full bool, err error) {
 
 // idle waits for records. Shards that no click concerned for a while are brought up to date first.
 func (s *Redis) idle(ctx context.Context, drain bool) error {
-	if s.node != "" && !s.even() && (drain || s.opt.Now().Sub(s.evened) >= evenEvery) {
+	if s.lastNode != "" && (s.node == "" || s.opt.Now().Sub(s.looked) >= evenEvery) {
+		return s.look(ctx)
+	}
+	if !s.even() && (drain || s.opt.Now().Sub(s.evened) >= evenEvery) {
 		return s.evenOut(ctx)
 	}
 	if err := s.moveCursor(); err != nil {
