@@ -35,7 +35,7 @@ type hit struct {
 // Handle answers one request.
 func (s *Server) Handle(ctx *fasthttp.RequestCtx) {
 	h := s.hits.Get().(*hit)
-	h.ctx, h.now = ctx, s.now()
+	h.ctx, h.now = ctx, s.timeOf(ctx)
 	defer s.done(h)
 	h.count.add(s.serve(h))
 }
@@ -238,7 +238,7 @@ func (s *Server) done(h *hit) {
 		s.log.Error("BUG: a request was redirected to the homepage and not recorded", "panic", p, "stack", string(debug.Stack()))
 		h.count.add(s.rescue(h))
 	}
-	h.count.took(s.now().Sub(h.now))
+	h.count.took(s.since(h.now))
 	h.reset()
 	s.hits.Put(h)
 }

@@ -46,7 +46,7 @@ func BenchmarkHandler(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			e := newEdge(b, func(o *Options) {
-				o.Links, o.Now = fixed{view}, time.Now
+				o.Links, o.Now = fixed{view}, nil
 				o.Journal = discard{}
 				if c.journal {
 					o.Journal = openJournal(b)
@@ -85,7 +85,7 @@ func BenchmarkHandler(b *testing.B) {
 // BenchmarkHandlerParallel is the same on all processors at once.
 func BenchmarkHandlerParallel(b *testing.B) {
 	view := manyLinks(b, 1_000_000)
-	e := newEdge(b, func(o *Options) { o.Links, o.Now, o.Journal = fixed{view}, time.Now, openJournal(b) })
+	e := newEdge(b, func(o *Options) { o.Links, o.Now, o.Journal = fixed{view}, nil, openJournal(b) })
 	b.ReportAllocs()
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {

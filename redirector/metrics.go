@@ -187,8 +187,7 @@ func (s *Server) writeRequests(w io.Writer) {
 	}
 	metrics.WriteCounterUint64(w, "fairlead_connection_errors_total", s.brokenConns.Load())
 	metrics.WriteGaugeUint64(w, "fairlead_connections", uint64(s.http.GetOpenConnectionsCount()))
-	ready, _ := s.Readiness()
-	metrics.WriteGaugeUint64(w, "fairlead_redirector_ready", oneIf(ready))
+	metrics.WriteGaugeUint64(w, "fairlead_redirector_ready", oneIf(s.readiness().ok()))
 }
 
 func (s *Server) writeDirectory(w io.Writer) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"fairlead/redirector/links"
 	"fairlead/schema"
 )
 
@@ -36,9 +37,6 @@ func New(opt Options) (*Server, error) {
 	opt.Limits.fillIn()
 	if opt.Logger == nil {
 		opt.Logger = slog.Default()
-	}
-	if opt.Now == nil {
-		opt.Now = time.Now
 	}
 	s := &Server{
 		opt:   opt,
@@ -71,13 +69,34 @@ func New(opt Options) (*Server, error) {
 		DisablePreParseMultipartForm: true,
 		SecureErrorLogMessage:        true,
 		CloseOnShutdown:              true,
-		TCPKeepalive:                 true,
 	}
 	s.export(opt.Metrics)
 	return s, nil
 }
 
-func (s *Server) now() time.Time { return s.opt.Now() }
+func (s *Server) now() time.Time {
+	if s.opt.Now != nil {
+		return s.opt.Now()
+	}
+	return time.Now()
+}
+
+// timeOf is the moment of a request: the one that fasthttp noted right before the handler, which
+// saves reading the clock again.
+func (s *Server) timeOf(ctx *fasthttp.RequestCtx) time.Time {
+	if t := ctx.Time(); s.opt.Now == nil && !t.IsZero() {
+		return t
+	}
+	return s.now()
+}
+
+// since is how long ago that was.
+func (s *Server) since(t time.Time) time.Duration {
+	if s.opt.Now == nil {
+		return time.Since(t) // cheaper than two clocks
+	}
+	return s.now().Sub(t)
+}
 
 // Serve answers on the listeners until Shutdown, which closes them.
 func (s *Server) Serve(listeners ...net.Listener) error {
@@ -122,31 +141,40 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// Readiness tells whether requests can be sent here: the directory is loaded, the journal takes
-// appends, and the server is not leaving. The stores' state stands in the detail and decides nothing.
+// Readiness tells whether requests can be sent here, and why not: the directory is loaded, the journal
+// takes appends, and the server is not leaving. The stores' state stands in the detail and decides
+// nothing.
 func (s *Server) Readiness() (ok bool, detail any) {
-	type readiness struct {
-		Leaving   bool           `json:"leaving,omitempty"`
-		Directory string         `json:"directory"`
-		Journal   string         `json:"journal"`
-		Links     any            `json:"links"`
-		Stores    map[string]any `json:"stores,omitempty"`
+	r := s.readiness()
+	for name, state := range s.opt.Stores {
+		if r.Stores == nil {
+			r.Stores = map[string]any{}
+		}
+		r.Stores[name] = state()
 	}
-	d := readiness{Leaving: s.leaving.Load(), Directory: "ok", Journal: "ok", Links: s.opt.Links.Status()}
-	ok = !d.Leaving
+	return r.ok(), r
+}
+
+// readiness is what /readyz shows of a server.
+type readiness struct {
+	Leaving   bool           `json:"leaving,omitempty"`
+	Directory string         `json:"directory"` // "ok", or what is wrong
+	Journal   string         `json:"journal"`   // likewise
+	Links     links.Status   `json:"links"`
+	Stores    map[string]any `json:"stores,omitempty"`
+}
+
+func (r readiness) ok() bool { return !r.Leaving && r.Directory == "ok" && r.Journal == "ok" }
+
+func (s *Server) readiness() readiness {
+	r := readiness{Leaving: s.leaving.Load(), Directory: "ok", Journal: "ok", Links: s.opt.Links.Status()}
 	if err := s.opt.Links.Ready(); err != nil {
-		ok, d.Directory = false, err.Error()
+		r.Directory = err.Error()
 	}
 	if err := s.opt.Journal.Ready(); err != nil {
-		ok, d.Journal = false, err.Error()
+		r.Journal = err.Error()
 	}
-	for name, state := range s.opt.Stores {
-		if d.Stores == nil {
-			d.Stores = map[string]any{}
-		}
-		d.Stores[name] = state()
-	}
-	return ok, d
+	return r
 }
 
 // badRequest answers what could not be read.

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
+	"fairlead/cmd/stores/storestest"
 	"fairlead/schema"
 )
 
@@ -118,6 +121,34 @@ func BenchmarkChange(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// A whole directory from Redis.
+func BenchmarkLoadFromRedis(b *testing.B) {
+	const n = 200_000
+	rdb := storestest.Redis(b).Fresh(b).Client(b)
+	w := writer{b, rdb, schema.DefaultKeys}
+	w.program()
+	for from := 1; from <= n; from += 10_000 {
+		w.do(func(p redis.Pipeliner) {
+			for i := from; i < from+10_000; i++ {
+				l := schema.Link{ID: schema.LinkID(i), Partner: 1, Slug: slugOf(i), To: "https://shop.example/collections/spring?ref=campaign", CreatedAt: time.Now()}
+				p.HSet(b.Context(), w.k.Entries(schema.KindLink), fmt.Sprint(i), entryOf(l))
+			}
+		})
+	}
+	w.complete("e1")
+	b.ResetTimer()
+	for b.Loop() {
+		d, err := Open(Options{Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := d.poll(b.Context(), rdb, true); err != nil || d.View().Len() != n {
+			b.Fatal(err, d.Status())
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/link")
 }
 
 // Reading entries as they come from Redis.
