@@ -67,6 +67,10 @@ func clickHouseAway(err error) error {
 	return unavailable(err, "ClickHouse does not answer, so nothing was changed; links go on redirecting. Try again when it is back.")
 }
 
+func lockLost(err error) error {
+	return unavailable(err, "The change took longer than it may, so nothing was changed. Try again.")
+}
+
 func storesAway(err error) error {
 	return unavailable(err, "Neither Redis nor ClickHouse can tell. Try again when they are back.")
 }

@@ -90,11 +90,11 @@ func (d *Directory) lock(ctx context.Context) (context.Context, *lock, error) {
 func (l *lock) trust() time.Duration { return l.life * 3 / 4 }
 
 func (l *lock) keys() []string {
-	return []string{l.d.opt.Keys.DirectoryLock(), l.d.opt.Keys.DirectoryRun()}
+	return []string{l.d.opt.Keys.DirectoryLock(), l.d.opt.Keys.DirectoryRun(), l.d.opt.Keys.Complete()}
 }
 
 func (l *lock) acquire(ctx context.Context) (taken bool, settle time.Duration, run string, err error) {
-	got, err := acquireScript.Run(ctx, l.d.rdb, l.keys(), l.token, l.life.Milliseconds()).Slice()
+	got, err := acquireScript.Run(ctx, l.d.rdb, l.keys()[:2], l.token, l.life.Milliseconds()).Slice()
 	if err != nil {
 		return false, 0, "", fmt.Errorf("take the directory's lock: %w", err)
 	}
@@ -122,7 +122,7 @@ func (l *lock) settle(ctx context.Context, wait time.Duration, run string) error
 			}
 		}
 	}
-	ours, err := renewScript.Run(ctx, l.d.rdb, l.keys(), l.token, l.life.Milliseconds(), run).Bool()
+	ours, err := renewScript.Run(ctx, l.d.rdb, l.keys(), l.token, l.life.Milliseconds(), run, newEpoch()).Bool()
 	if err == nil && !ours {
 		err = errLockLost
 	}
@@ -144,7 +144,7 @@ func (l *lock) renew(ctx context.Context) {
 		case <-tick.C:
 		}
 		sent := time.Now()
-		ours, err := renewScript.Run(ctx, l.d.rdb, l.keys(), l.token, l.life.Milliseconds(), "").Bool()
+		ours, err := renewScript.Run(ctx, l.d.rdb, l.keys(), l.token, l.life.Milliseconds(), "", "").Bool()
 		switch {
 		case err != nil: // perhaps the next one; expiry ends the wait
 		case !ours:

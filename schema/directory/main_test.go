@@ -29,8 +29,8 @@ type world struct {
 	*Directory
 }
 
-// life is a lock's life in tests: short, so that waiting for it is too.
-const life = 500 * time.Millisecond
+// life is a lock's life in tests: short, so that waiting for it is too, and long enough for a busy machine.
+const life = 1500 * time.Millisecond
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
@@ -58,9 +58,8 @@ func (w *world) another() *Directory {
 
 // client is one that finds out at once that Redis is away.
 func (w *world) client() *redis.Client {
-	opt := *w.redis.Client(w.t).Options()
-	opt.DialerRetries = 1
-	c := redis.NewClient(&opt)
+	opt := w.redis.Client(w.t).Options()
+	c := redis.NewClient(&redis.Options{Addr: opt.Addr, Password: opt.Password, MaxRetries: -1, DialerRetries: 1, DisableIdentity: true})
 	w.t.Cleanup(func() { c.Close() })
 	return c
 }

@@ -100,19 +100,20 @@ func TestNobodysPasswordTakesAsLong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	best := func(hash string) time.Duration {
-		shortest := time.Hour
-		for range 8 {
-			start := time.Now()
-			if _, err := CheckPassword(t.Context(), hash, "wrong password"); err != nil {
-				t.Fatal(err)
-			}
-			shortest = min(shortest, time.Since(start))
+	took := func(hash string, best time.Duration) time.Duration {
+		start := time.Now()
+		if _, err := CheckPassword(t.Context(), hash, "wrong password"); err != nil {
+			t.Fatal(err)
 		}
-		return shortest
+		return min(best, time.Since(start))
 	}
-	known, unknown := best(hash), best("")
-	if ratio := float64(known) / float64(unknown); ratio < 0.5 || ratio > 2 {
-		t.Errorf("a known log-in takes %v, an unknown one %v", known, unknown)
+	// The shortest of each, taken in turns, until they agree: a busy machine only makes both longer.
+	known, unknown := time.Hour, time.Hour
+	for range 50 {
+		known, unknown = took(hash, known), took("", unknown)
+		if ratio := float64(known) / float64(unknown); ratio > 0.8 && ratio < 1.25 {
+			return
+		}
 	}
+	t.Errorf("a known log-in takes %v, an unknown one %v", known, unknown)
 }

@@ -50,7 +50,7 @@ func (t *tx) run(ctx context.Context, fn func(context.Context, *tx) error) (stor
 		if errors.As(err, &said) {
 			return false, err
 		}
-		return false, clickHouseAway(t.cause(ctx, err))
+		return false, t.failed(ctx, err)
 	}
 	if len(t.rows) == 0 {
 		return false, nil
@@ -63,19 +63,23 @@ func (t *tx) run(ctx context.Context, fn func(context.Context, *tx) error) (stor
 	return true, t.d.apply(ctx, t.lock, changes(t.rows), t.rows[0].version-1, t.head.version)
 }
 
-// cause prefers why the writer's context ended to what its end did to a query.
-func (t *tx) cause(ctx context.Context, err error) error {
+// failed says why a question to ClickHouse had no answer: the writer's lock and its context ended, or
+// ClickHouse is away.
+func (t *tx) failed(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
-		return cause
+		err = cause
 	}
-	return err
+	if errors.Is(err, errLockLost) {
+		return lockLost(err)
+	}
+	return clickHouseAway(err)
 }
 
 // begin finds out where the log ends, and sends Redis what an earlier writer could not.
 func (t *tx) begin(ctx context.Context) error {
 	var err error
 	if t.head, err = t.d.head(ctx); err != nil {
-		return clickHouseAway(t.cause(ctx, err))
+		return t.failed(ctx, err)
 	}
 	state, err := t.d.state(ctx)
 	if err != nil {
@@ -98,7 +102,6 @@ func (t *tx) insert(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	err = t.cause(ctx, err)
 	ask, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer stop()
 	there, unknown := t.d.landed(ask, queryID, t.rows)
@@ -108,10 +111,8 @@ func (t *tx) insert(ctx context.Context) error {
 		return unavailable(errors.Join(err, unknown), "ClickHouse stopped answering in the middle of the change: it may or may not have been made. Look before you repeat it.")
 	case there:
 		return nil
-	case errors.Is(err, errLockLost):
-		return redisAway(err)
 	}
-	return clickHouseAway(err)
+	return t.failed(ctx, err)
 }
 
 // taken returns which of the keys another entry claims, with those that this change puts itself.

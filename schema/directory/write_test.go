@@ -90,16 +90,15 @@ func TestUniqueWhateverHappensToRedis(t *testing.T) {
 	w.partner("Ada", "ada@example.com")
 	defer w.redis.Start(context.WithoutCancel(t.Context()))
 	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
 	var wg sync.WaitGroup
+	defer func() { stop(); wg.Wait() }()
 	var added sync.Map
-	var wins, away atomic.Int32
+	var wins, away, stage atomic.Int32
 	for _, d := range []*Directory{w.another(), w.another()} {
 		for worker := range 4 {
 			wg.Go(func() {
 				for ctx.Err() == nil {
-					n := rand.IntN(400)
-					slug := fmt.Sprintf("s%d", n)
+					slug := fmt.Sprintf("s%d-%d", stage.Load(), rand.IntN(100))
 					var err error
 					if worker%2 == 0 {
 						_, err = d.AddLink(ctx, CLI, NewLink{Partner: 1, Slug: slug, To: "https://shop.example/"})
@@ -129,6 +128,7 @@ func TestUniqueWhateverHappensToRedis(t *testing.T) {
 	}
 	healer := w.another()
 	for round := range rounds(3, 60) {
+		stage.Add(1)
 		switch round % 3 {
 		case 0:
 			w.rdb.FlushAll(ctx)
@@ -346,6 +346,9 @@ func TestAWriterWaitsWhenRedisMayHaveForgottenAnother(t *testing.T) {
 	f("a Redis that is trusted", false)
 	w.rdb.FlushAll(t.Context())
 	f("emptied", true)
+	if _, err := w.Heal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	w.redis.Kill()
 	if err := w.redis.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -357,7 +360,11 @@ func TestAWriterWaitsWhenRedisMayHaveForgottenAnother(t *testing.T) {
 	for uptime := ""; uptime < "1"; {
 		uptime = w.rdb.InfoMap(t.Context(), "server").Item("Server", "uptime_in_seconds")
 	}
+	epoch := w.mustState().epoch
 	f("restarted longer ago than a lock's life", false)
+	if again := w.mustState().epoch; again == epoch || again == "" {
+		t.Errorf("the epoch was %q before and is %q after Redis began a new run, want another", epoch, again)
+	}
 }
 
 func TestAWriterWaitsForItsTurn(t *testing.T) {
