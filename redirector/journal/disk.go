@@ -133,9 +133,11 @@ func writeZeros(f *os.File, n int64) error {
 	return nil
 }
 
-// redirty marks the pages of mem as changed, for they count as clean after a failed sync.
-func redirty(mem []byte) {
-	for i := 0; i+4 <= len(mem); i += os.Getpagesize() {
-		atomic.AddUint32((*uint32)(unsafe.Pointer(&mem[i])), 0)
+// redirty marks the pages that hold the bytes from from to end as changed, for they count as clean after a
+// failed sync.
+func redirty(mem []byte, from, end int64) {
+	page := int64(os.Getpagesize())
+	for off := from - from%page; off < end; off += page {
+		atomic.AddUint32((*uint32)(unsafe.Pointer(&mem[off])), 0)
 	}
 }

@@ -90,8 +90,15 @@ func createIdentity(d disk) (*slotFile, identity, error) {
 	if err != nil {
 		return nil, id, err
 	}
-	if err := id.locate(d, tmp); err == nil {
-		err = errors.Join(f.writeBoth(id.encode()), d.rename(tmp, identityName), d.syncDir())
+	err = id.locate(d, tmp)
+	if err == nil {
+		err = f.writeBoth(id.encode())
+	}
+	if err == nil {
+		err = d.rename(tmp, identityName)
+	}
+	if err == nil {
+		err = d.syncDir()
 	}
 	if err != nil {
 		return nil, id, errors.Join(fmt.Errorf("create journal file %s: %w", d.path(identityName), err), f.close())
@@ -141,8 +148,8 @@ func (l *Log) Renew(from uint64, why string) (NodeID, error) {
 	defer l.renewMu.Unlock()
 	old := l.identity.epochs
 	last := old[len(old)-1]
-	if from <= last.first && from != 1 || from == 0 || from > l.Appended()+1 {
-		return "", fmt.Errorf("renew journal %s from %d: must lie above %d, the first of node %s, and at most at %d",
+	if from < last.first || from > l.Appended()+1 {
+		return "", fmt.Errorf("renew journal %s from %d: must lie from %d, the first of node %s, to %d",
 			l.disk.dir, from, last.first, last.node, l.Appended()+1)
 	}
 	next := l.identity

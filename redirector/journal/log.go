@@ -113,6 +113,7 @@ type Log struct {
 	made       chan struct{} // closed and replaced when an attempt to make a segment is over
 	making     bool          // an attempt is under way or due
 	failed     reasonCode    // why the last one failed
+	losing     bool          // it was said that records are lost
 	unrecorded [len(reasonCodes)]uint64
 	closed     bool
 

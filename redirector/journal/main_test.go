@@ -1,11 +1,16 @@
 package journal
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"os"
+	"strconv"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -14,6 +19,7 @@ import (
 const (
 	childEnv = "JOURNAL_TEST_CHILD" // what to do
 	dirEnv   = "JOURNAL_TEST_DIR"
+	killEnv  = "JOURNAL_TEST_KILL" // before which operation to die; empty: not by itself
 )
 
 func TestMain(m *testing.M) {
@@ -42,14 +48,39 @@ func hold(dir string) {
 	}
 }
 
-// appendUntilKilled appends from several goroutines and prints each number that Append has answered.
+// appendUntilKilled appends from several goroutines and prints each number that Append has answered. A sink follows, so that segments go.
 func appendUntilKilled(dir string) {
-	l, err := Open(dir, Options{SegmentBytes: 64 << 10, Logger: quiet()})
+	opt := Options{SegmentBytes: 64 << 10, SyncEvery: time.Millisecond, Logger: quiet(), Sinks: []string{"a"}}
+	if at, err := strconv.ParseInt(os.Getenv(killEnv), 10, 64); err == nil {
+		left := atomic.Int64{}
+		left.Store(at)
+		opt.Faults = func(Event) error {
+			if left.Add(-1) == 0 {
+				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+				select {}
+			}
+			return nil
+		}
+	}
+	l, err := Open(dir, opt)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	var wg sync.WaitGroup
+	wg.Go(func() {
+		for at := uint64(0); ; {
+			synced, err := l.WaitSynced(context.Background(), at)
+			if err == nil {
+				err = l.Advance("a", synced-synced/4)
+			}
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			at = synced
+		}
+	})
 	for worker := range 4 {
 		wg.Go(func() {
 			for i := uint64(0); ; i++ {

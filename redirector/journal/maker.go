@@ -64,19 +64,23 @@ func (l *Log) makeNext() bool {
 		l.next, l.lastNum = s, num
 	}
 	l.failed, l.making = after, false
-	waiting := l.seq - l.recordedLocked()
+	waiting, losing := l.seq-l.recordedLocked(), len(l.runs) > 0 && !l.losing
 	if l.next != nil && (l.active == nil || len(l.runs) > 0) {
 		l.activateLocked()
 	}
+	l.losing = len(l.runs) > 0
 	close(l.made)
 	l.made = make(chan struct{})
 	l.mu.Unlock()
 
 	switch {
+	case after != 0 && losing:
+		l.log.Error("journal is full: records are being lost, their numbers will be a gap",
+			"dir", l.disk.dir, "reason", after.String(), "err", err)
 	case after != 0 && after != before:
 		l.log.Error("journal cannot get its next segment: records will be lost once this one is full",
 			"dir", l.disk.dir, "reason", after.String(), "err", err)
-	case after == 0 && before != 0:
+	case after == 0 && (before != 0 || waiting > 0):
 		l.log.Warn("journal has a segment again", "dir", l.disk.dir, "unrecorded", waiting)
 	}
 	return after == 0

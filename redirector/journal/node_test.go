@@ -104,6 +104,41 @@ func TestACopyIsAnotherNode(t *testing.T) {
 	}
 }
 
+// TestACopyOfALivingJournal has cursors that were copied later than the segments: the copy must go on above them, or its first
+// records would be taken for confirmed.
+func TestACopyOfALivingJournal(t *testing.T) {
+	dir := ramDir(t)
+	l := open(t, dir, func(o *Options) { o.SegmentBytes = 64 << 10 })
+	add(t, l, 80)
+	to := copyDir(t, dir)
+	add(t, l, 20)
+	mustSync(t, l)
+	if err := l.Advance("a", 95); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, cursorName))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(to, cursorName), b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := open(t, to)
+	seq, err := second.Append([]byte("x"))
+	if err != nil || seq != 96 {
+		t.Fatalf("got %d, %v, want 96", seq, err)
+	}
+	mustSync(t, second)
+	want := []line{
+		{95, "", Gap{81, 95, ReasonCopied}, l.Node()},
+		{95, "", Gap{1, 95, ReasonCopied}, second.Node()},
+		{96, "x", Gap{}, second.Node()},
+	}
+	if got := read(t, second, 81); !slices.Equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
 func TestAFileCopiedOverItselfIsNoticed(t *testing.T) {
 	dir := ramDir(t)
 	l := open(t, dir)

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -53,16 +54,26 @@ func TestADirectoryBelongsToOneProcess(t *testing.T) {
 }
 
 // TestSIGKILLTakesNothingAnswered kills a process that appends, again and again over one journal, and looks for every number that
-// it had answered.
+// it had answered. The kills come from outside, after some answers or some time, and from inside, before some operation on
+// the files, from the first one of Open on.
 func TestSIGKILLTakesNothingAnswered(t *testing.T) {
-	kills := 5
+	kills := 12
 	if chaos() {
-		kills = 200
+		kills = 400
 	}
 	dir := t.TempDir()
 	answered := make(map[uint64]string)
-	for range kills {
+	for i := range kills {
 		cmd := child(t, "append", dir)
+		answers := -1
+		switch i % 4 {
+		case 0:
+			answers = rand.IntN(3000)
+		case 1:
+			cmd.Env = append(cmd.Env, killEnv+"="+strconv.Itoa(1+rand.IntN(40)))
+		case 2:
+			cmd.Env = append(cmd.Env, killEnv+"="+strconv.Itoa(1+rand.IntN(20_000)))
+		}
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -70,13 +81,14 @@ func TestSIGKILLTakesNothingAnswered(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		kill := time.AfterFunc(time.Duration(rand.IntN(60))*time.Millisecond, func() { _ = cmd.Process.Kill() })
-		// Most of the kills come after a number of answers, the rest after a time, which may be before the first one.
-		after := rand.IntN(2000)
-		if after%4 != 0 {
-			kill.Stop()
+		if i%4 == 3 {
+			kill := time.AfterFunc(time.Duration(rand.IntN(60))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+			defer kill.Stop()
 		}
-		for in := bufio.NewReader(out); ; {
+		for in := bufio.NewReader(out); ; answers-- {
+			if answers == 0 {
+				_ = cmd.Process.Kill()
+			}
 			seq, payload, err := readAnswer(in)
 			if err != nil {
 				break
@@ -85,12 +97,10 @@ func TestSIGKILLTakesNothingAnswered(t *testing.T) {
 				t.Fatalf("number %d was answered for %q and for %q", seq, was, payload)
 			}
 			answered[seq] = payload
-			if after--; after == 0 {
-				kill.Stop()
-				_ = cmd.Process.Kill()
-			}
 		}
-		_ = cmd.Wait() // killed
+		if err := cmd.Wait(); cmd.ProcessState.Exited() {
+			t.Fatalf("the process ended by itself: %v", err)
+		}
 	}
 
 	l := open(t, dir)
@@ -98,21 +108,23 @@ func TestSIGKILLTakesNothingAnswered(t *testing.T) {
 		t.Fatal(c)
 	}
 	found := make(map[uint64]string)
-	for _, e := range read(t, l, 1) {
+	next := l.Cursor("a") + 1
+	for _, e := range read(t, l, next) {
 		if e.gap != (Gap{}) {
 			t.Errorf("gap %+v, want none", e.gap)
 		}
-		if e.seq != uint64(len(found))+1 {
-			t.Fatalf("number %d follows %d", e.seq, len(found))
+		if e.seq != next {
+			t.Fatalf("got number %d, want %d", e.seq, next)
 		}
 		found[e.seq] = e.record
+		next++
 	}
 	for seq, want := range answered {
-		if found[seq] != want {
+		if seq >= next || seq > l.Cursor("a") && found[seq] != want {
 			t.Errorf("number %d: got %q, answered for %q", seq, found[seq], want)
 		}
 	}
-	t.Logf("%d kills, %d answered, %d in the journal", kills, len(answered), len(found))
+	t.Logf("%d kills, %d answered, %d handed out, sink at %d", kills, len(answered), next-1, l.Cursor("a"))
 }
 
 func readAnswer(in io.Reader) (seq uint64, payload string, err error) {

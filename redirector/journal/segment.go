@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -127,7 +128,7 @@ func (s *segment) warmTo(end int64) {
 // put lays a record at off. It answers false if the page could not be had: the file system took back the
 // space that it had promised, or the disk failed.
 func (s *segment) put(off int64, h header, payload []byte) (ok bool) {
-	defer survive(debug.SetPanicOnFault(true), &ok)
+	defer survive(debug.SetPanicOnFault(true), s.mem, &ok)
 	dst := s.mem[off : off+recordHeader+int64(len(payload))]
 	copy(dst[recordHeader:], payload)
 	h.encode(dst, s.seed, off, len(payload))
@@ -137,7 +138,7 @@ func (s *segment) put(off int64, h header, payload []byte) (ok bool) {
 // putHeader writes the segment's header; see put for the answer.
 func (s *segment) putHeader(node NodeID, now time.Time) (ok bool) {
 	b := s.header(s.seed, node, now)
-	defer survive(debug.SetPanicOnFault(true), &ok)
+	defer survive(debug.SetPanicOnFault(true), s.mem, &ok)
 	copy(s.mem, b)
 	return true
 }
@@ -156,12 +157,13 @@ func (s segmentInfo) header(seed uint32, node NodeID, now time.Time) []byte {
 	return b
 }
 
-// survive turns the fault of a page that cannot be had into an answer. It is to be deferred, with what
+// survive turns the fault of a page of mem that cannot be had into an answer. It is to be deferred, with what
 // SetPanicOnFault was before.
-func survive(before bool, ok *bool) {
+func survive(before bool, mem []byte, ok *bool) {
 	debug.SetPanicOnFault(before)
 	if r := recover(); r != nil {
-		if _, fault := r.(interface{ Addr() uintptr }); !fault {
+		fault, is := r.(interface{ Addr() uintptr })
+		if !is || fault.Addr()-uintptr(unsafe.Pointer(unsafe.SliceData(mem))) >= uintptr(len(mem)) {
 			panic(r)
 		}
 		*ok = false

@@ -166,7 +166,7 @@ func (l *Log) syncSegment(s *segment, end int64) (int64, error) {
 		return 0, nil
 	}
 	if err := l.disk.syncMapped(s.mem, s.name(), from, end); err != nil {
-		redirty(s.mem[from-from%recordAlign : end])
+		redirty(s.mem, from, end)
 		return 0, fmt.Errorf("sync segment %s from %d to %d: %w", s.name(), from, end, err)
 	}
 	s.synced = end
