@@ -19,13 +19,13 @@ import (
 type outcome uint8
 
 const (
-	outcomeHead        = outcome(schema.VerdictExpired) + 1 + iota // answered, not counted
-	outcomeOwn                                                     // robots.txt, favicon.ico
-	outcomeNotFound                                                // a path that the edge keeps for itself
-	outcomeBadMethod                                               //
-	outcomeBadRequest                                              // could not be read
-	outcomeUnavailable                                             // no directory yet, or the journal is closed
-	outcomePanic                                                   // a bug: redirected, not recorded
+	outcomeHead     = outcome(schema.VerdictExpired) + 1 + iota // answered, not counted
+	outcomeOwn                                                  // robots.txt, favicon.ico
+	outcomeNotFound                                             // a path that the edge keeps for itself
+	outcomeBadMethod
+	outcomeBadRequest  // could not be read
+	outcomeUnavailable // no directory yet, or the journal is closed
+	outcomePanic       // a bug: redirected, not recorded
 	outcomes
 )
 

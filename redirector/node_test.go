@@ -114,20 +114,20 @@ func (r *running) visit(path string) string {
 
 // visitor is a client that keeps no connection open and follows no redirect.
 var visitor = &http.Client{
-	Timeout:       10 * time.Second,
+	Timeout:       time.Minute,
 	Transport:     &http.Transport{DisableKeepAlives: true},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
 func (r *running) ready() {
 	r.t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(2 * time.Millisecond) {
 		ok, detail := r.Server.Readiness()
 		if ok {
 			return
 		}
 		if time.Now().After(end) {
-			r.t.Fatalf("not ready within 20 s: %+v", detail)
+			r.t.Fatalf("not ready within a minute: %+v", detail)
 		}
 	}
 }
@@ -332,6 +332,7 @@ func TestAnsweredClicksSurviveSIGKILL(t *testing.T) {
 	var mu sync.Mutex
 	next := 0
 	for range rounds {
+		enough, target := make(chan struct{}), len(answered)+1+rnd.IntN(1000)
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), childVariable+"="+dir)
 		out, err := cmd.StdoutPipe()
@@ -367,13 +368,19 @@ func TestAnsweredClicksSurviveSIGKILL(t *testing.T) {
 					io.Copy(io.Discard, resp.Body)
 					if resp.StatusCode == 302 {
 						mu.Lock()
-						answered[n] = true
+						if answered[n] = true; len(answered) == target {
+							close(enough)
+						}
 						mu.Unlock()
 					}
 				}
 			})
 		}
-		time.Sleep(time.Duration(20+rnd.IntN(120)) * time.Millisecond)
+		select {
+		case <-enough:
+		case <-time.After(time.Minute):
+			t.Error("too few clicks were answered within a minute")
+		}
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -383,9 +390,6 @@ func TestAnsweredClicksSurviveSIGKILL(t *testing.T) {
 	times := map[string]int{}
 	for _, c := range recorded(t, filepath.Join(dir, "journal")) {
 		times[string(c.SubID[0])]++
-	}
-	if len(answered) < rounds*10 {
-		t.Errorf("only %d clicks were answered: the test is too small to mean anything", len(answered))
 	}
 	for n := range answered {
 		if times[n] != 1 {

@@ -43,7 +43,7 @@ func (e *edge) serve(n int) (addr string, stop func() error) {
 			return nil
 		}
 		once = true
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		return errors.Join(e.Shutdown(ctx), <-ended)
 	}
@@ -63,7 +63,7 @@ func raw(t testing.TB, addr, text string) string {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	c.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := io.WriteString(c, text); err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestTheWireFormOfARedirect(t *testing.T) {
 
 func TestSlowAndOversizedClients(t *testing.T) {
 	e := newEdge(t, func(o *Options) {
-		o.Limits = Limits{Read: 300 * time.Millisecond, Idle: 300 * time.Millisecond}
+		o.Limits = Limits{Read: time.Second, Idle: time.Second}
 	})
 	addr, _ := e.serve(1)
 	f := func(what, text, status string) {
@@ -187,7 +187,7 @@ func TestShutdownFinishesWhatWasBegun(t *testing.T) {
 	}
 	down := make(chan error, 1)
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		down <- e.Shutdown(ctx)
 	}()
