@@ -77,13 +77,18 @@ func (w *World) SetZone(zone string) {
 }
 
 // Entry writes the next version of a directory entry.
-func (w *World) Entry(kind schema.Kind, id uint64, data string) uint64 {
+func (w *World) Entry(kind schema.Kind, id uint64, data string, keys ...string) uint64 {
 	w.t.Helper()
 	w.version++
-	w.Exec("INSERT INTO fairlead.directory_log (kind, id, version, changed_at, actor, data) VALUES (?, ?, ?, now64(3), 'cli', ?)",
-		string(kind), id, w.version, data)
+	batch, err := w.CH.PrepareBatch(context.Background(), "INSERT INTO fairlead.directory_log (kind, id, version, unique_keys, changed_at, actor, data)")
+	w.must(err)
+	w.must(batch.Append(string(kind), id, w.version, keys, time.Now(), "cli", data))
+	w.must(batch.Send())
 	return w.version
 }
+
+// Context is that of the test.
+func (w *World) Context() context.Context { return w.t.Context() }
 
 // Ship lands hits of one node as one batch: the rows month by month, then the shipment. It gives them
 // their seq when that is 0.

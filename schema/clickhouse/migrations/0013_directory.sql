@@ -14,13 +14,15 @@ AS
 SELECT
     kind,
     id,
-    max(l.version)                       AS version,
-    argMax(l.unique_keys, l.version)     AS unique_keys,
-    argMax(l.changed_at, l.version)      AS changed_at,
-    argMax(l.actor, l.version)           AS actor,
-    argMax(l.reason, l.version)          AS reason,
-    argMax(l.deleted, l.version)         AS deleted,
-    argMax(l.data, l.version)            AS data
+    max(l.version)   AS version,
+    -- A version that was written twice counts once, by the later time and then by its content.
+    argMax((l.unique_keys, l.changed_at, l.actor, l.reason, l.deleted, l.data), (l.version, l.changed_at, l.data)) AS latest,
+    latest.1         AS unique_keys,
+    latest.2         AS changed_at,
+    latest.3         AS actor,
+    latest.4         AS reason,
+    latest.5         AS deleted,
+    latest.6         AS data
 FROM fairlead.directory_log AS l
 GROUP BY kind, id
 COMMENT 'The version in force of every directory entry; filter kind and id; privacy: secret'

@@ -1,0 +1,136 @@
+package verify
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"fairlead/aggregator/aggregatortest"
+	"fairlead/aggregator/live"
+	"fairlead/aggregator/rollup"
+	"fairlead/schema"
+)
+
+func TestMain(m *testing.M) { os.Exit(aggregatortest.Main(m)) }
+
+// noon is the present of these tests.
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// world is a world with everything derived in it.
+type world struct {
+	*aggregatortest.World
+	rollup *rollup.Rollup
+	live   *live.Live
+	verify *Verify
+	rng    *rand.Rand
+	dir    []directoryEntry
+}
+
+type directoryEntry struct {
+	kind    schema.Kind
+	id      uint64
+	version uint64
+	data    string
+}
+
+// newWorld ships hits of two nodes over three months, and derives everything.
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	w := &world{World: aggregatortest.New(t), rng: rand.New(rand.NewPCG(1, 2))}
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	now := func() time.Time { return noon }
+	w.rollup = rollup.New(rollup.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log})
+	w.live = live.New(live.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log, Now: now})
+	w.verify = New(Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Rollup: w.rollup, Logger: log, Now: now, Patience: 20 * time.Millisecond})
+	w.SetZone("America/Toronto")
+	w.directory(t)
+	w.Ship("a", w.hits(400, 80)...)
+	w.Ship("b", w.hits(100, 20)...)
+	w.Ship("a", w.hits(100, 3)...)
+	w.Close("b", noon)
+	w.derive(t)
+	return w
+}
+
+func (w *world) derive(t testing.TB) {
+	t.Helper()
+	if _, err := w.rollup.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.live.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) hits(n, days int) []aggregatortest.Hit {
+	verdicts := append(schema.Verdicts(), schema.VerdictValid, schema.VerdictValid, schema.VerdictValid)
+	out := make([]aggregatortest.Hit, n)
+	for i := range out {
+		partner := schema.PartnerID(1 + w.rng.IntN(5))
+		out[i] = aggregatortest.Hit{
+			At:      noon.Add(-time.Duration(w.rng.Int64N(int64(days) * int64(24*time.Hour)))).Truncate(time.Millisecond),
+			Partner: partner, Link: schema.LinkID(partner*10) + schema.LinkID(w.rng.IntN(2)),
+			Verdict: verdicts[w.rng.IntN(len(verdicts))],
+			Visitor: uint64(w.rng.IntN(50)),
+		}
+	}
+	return out
+}
+
+// directory writes entries of each kind, to ClickHouse and to Redis.
+func (w *world) directory(t testing.TB) {
+	t.Helper()
+	w.dir = []directoryEntry{{kind: schema.KindProgram, id: 1, version: 1, data: `{"name":"Test","zone":"America/Toronto"}`}}
+	for id := uint64(1); id <= 3; id++ {
+		w.entry(schema.KindPartner, id, fmt.Sprintf(`{"id":%d,"name":"P%d"}`, id, id))
+		w.entry(schema.KindLink, id, fmt.Sprintf(`{"id":%d,"partner_id":%d,"slug":"s%d"}`, id, id, id), fmt.Sprintf("slug:s%d", id))
+		w.entry(schema.KindLogin, id, fmt.Sprintf(`{"id":%d,"email":"p%d@x.example","password":"secret"}`, id, id), fmt.Sprintf("email:p%d@x.example", id))
+	}
+	w.entry(schema.KindClickKey, 1, `{"id":1,"key":"secret"}`)
+	w.entry(schema.KindNode, 77, `{"node":"gone","retired":"2026-01-01T00:00:00Z"}`, "node:gone")
+	pipe := w.Redis.Pipeline()
+	for _, e := range w.dir {
+		id := fmt.Sprint(e.id)
+		pipe.HSet(t.Context(), w.Keys.Entries(e.kind), id, fmt.Sprintf(`{"v":%d,"d":%s}`, e.version, e.data))
+		switch e.kind {
+		case schema.KindLink:
+			pipe.HSet(t.Context(), w.Keys.Slugs(), "s"+id, id)
+			pipe.ZAdd(t.Context(), w.Keys.LinksOf(schema.PartnerID(e.id)), member(e.id))
+		case schema.KindLogin:
+			pipe.HSet(t.Context(), w.Keys.Emails(), "p"+id+"@x.example", id)
+		}
+	}
+	pipe.Set(t.Context(), w.Keys.Complete(), "epoch", 0)
+	if _, err := pipe.Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) entry(kind schema.Kind, id uint64, data string, keys ...string) {
+	w.dir = append(w.dir, directoryEntry{kind, id, w.Entry(kind, id, data, keys...), data})
+}
+
+// mustVerify verifies, and checks what holds for every report.
+func (w *world) mustVerify(t testing.TB, scope Scope) Report {
+	t.Helper()
+	report, err := w.verify.Run(t.Context(), scope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), "secret") {
+		t.Errorf("the report shows a secret: %s", text)
+	}
+	if report.OK != (len(report.Differences) == 0 && report.Gaps == 0 && report.Doubles == 0) {
+		t.Errorf("ok is %t: %s", report.OK, text)
+	}
+	return report
+}
