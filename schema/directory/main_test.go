@@ -30,7 +30,7 @@ type world struct {
 }
 
 // life is a lock's life in tests: short, so that waiting for it is too, and long enough for a busy machine.
-const life = 1500 * time.Millisecond
+const life = 2 * time.Second
 
 func newWorld(t *testing.T) *world {
 	t.Helper()

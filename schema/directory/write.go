@@ -21,22 +21,35 @@ type tx struct {
 	rows   []row
 }
 
-// write makes one change: fn reads and puts, then everything it put is stored, all of it or nothing.
+// attempts is how often a change is tried whose writer loses the lock before anything is stored: a
+// machine that sleeps, or is too busy to renew it.
+const attempts = 3
+
+// write makes one change: fn reads and puts, then everything it put is stored, all of it or nothing. fn
+// may run more than once.
 func (d *Directory) write(ctx context.Context, actor Actor, reason string, fn func(context.Context, *tx) error) error {
+	for n := 1; ; n++ {
+		t, stored, err := d.try(ctx, actor, reason, fn)
+		if stored && err != nil {
+			return d.survived(context.WithoutCancel(ctx), t.rows)
+		}
+		unsure := t != nil && t.lock.keep
+		if !errors.Is(err, errLockLost) || unsure || n == attempts || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// try is one attempt.
+func (d *Directory) try(ctx context.Context, actor Actor, reason string, fn func(context.Context, *tx) error) (t *tx, stored bool, err error) {
 	held, l, err := d.lock(ctx)
 	if err != nil {
-		return err
+		return nil, false, err
 	}
-	t := &tx{d: d, lock: l, now: d.now(), actor: actor, reason: reason}
-	stored, err := t.run(held, fn)
-	l.release()
-	if err == nil || !stored {
-		return err
-	}
-	if err := d.survived(ctx, t.rows); err != nil {
-		return err
-	}
-	return nil
+	defer l.release()
+	t = &tx{d: d, lock: l, now: d.now(), actor: actor, reason: reason}
+	stored, err = t.run(held, fn)
+	return t, stored, err
 }
 
 // run is the change itself. An error together with stored means that ClickHouse has the rows and
@@ -60,6 +73,9 @@ func (t *tx) run(ctx context.Context, fn func(context.Context, *tx) error) (stor
 		return false, err
 	}
 	t.d.reach(ctx, "apply")
+	// What is stored is finished, even if the caller has gone; the script looks after the lock.
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), t.d.opt.LockWait)
+	defer stop()
 	return true, t.d.apply(ctx, t.lock, changes(t.rows), t.rows[0].version-1, t.head.version)
 }
 

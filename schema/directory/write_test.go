@@ -324,6 +324,62 @@ func TestClickHouseDiesInTheMiddle(t *testing.T) {
 	w.whole()
 }
 
+// Whoever asked for a change may go away while it is made: it is made or it is not, in both stores.
+func TestTheCallerGoesAwayInTheMiddle(t *testing.T) {
+	w := seeded(t)
+	w.partner("Ada", "ada@example.com")
+	f := func(point string, made bool) {
+		t.Helper()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		w.at = func(_ context.Context, p string) {
+			if p == point {
+				w.at = nil
+				cancel()
+			}
+		}
+		_, err := w.AddLink(ctx, CLI, NewLink{Partner: 1, Slug: point, To: "https://shop.example/"})
+		if (err == nil) != made || err != nil && CodeOf(err) != Unavailable {
+			t.Errorf("gone before %s: got %v, want the change made: %v", point, err, made)
+		}
+		if _, ok, err := w.LinkBySlug(t.Context(), point); err != nil || ok != made {
+			t.Errorf("gone before %s: found %v, %v, want %v", point, ok, err, made)
+		}
+	}
+	f("insert", false)
+	f("apply", true)
+	w.whole()
+}
+
+// A writer that notices in time that its lock is gone begins anew, a few times.
+func TestALostLockIsTakenAgain(t *testing.T) {
+	w := seeded(t)
+	w.partner("Ada", "ada@example.com")
+	lose := func(times int) {
+		w.at = func(ctx context.Context, point string) {
+			if point == "insert" && times > 0 {
+				times--
+				w.rdb.Del(ctx, w.opt.Keys.DirectoryLock())
+				<-ctx.Done()
+			}
+		}
+	}
+	add := func(slug string) error {
+		_, err := w.AddLink(t.Context(), CLI, NewLink{Partner: 1, Slug: slug, To: "https://shop.example/"})
+		return err
+	}
+	lose(attempts - 1)
+	if err := add("one"); err != nil {
+		t.Error(err)
+	}
+	lose(attempts)
+	refused(t, add("two"), Unavailable, "")
+	if all, err := w.Links(t.Context(), Page{}); err != nil || len(all) != 2 {
+		t.Errorf("got %+v, %v, want Ada's and one more", all, err)
+	}
+	w.whole()
+}
+
 func TestAWriterWaitsWhenRedisMayHaveForgottenAnother(t *testing.T) {
 	w := seeded(t)
 	write := func() time.Duration {
