@@ -17,14 +17,13 @@ const trendDays = 30
 
 // homeSpans are the spans of a partner's first page.
 type homeSpans struct {
-	today            schema.Day
-	first, month     schema.Month // of the past 12
-	trend            period.Range
-	ofMonth          period.Comparison
-	ofYear           period.Comparison
-	ofTrend          period.Comparison
-	query            figures.OverviewSpans
-	lastWholeOfMonth period.Range // days of the month in which the last whole day lies
+	today        schema.Day
+	first, month schema.Month // of the past 12
+	trend        period.Range
+	ofMonth      period.Comparison
+	ofYear       period.Comparison
+	ofTrend      period.Comparison
+	query        figures.OverviewSpans
 }
 
 func newHomeSpans(today, lastWhole schema.Day) homeSpans {

@@ -264,10 +264,12 @@ func TestUnknownFiguresAreDashes(t *testing.T) {
 
 func TestLinksShowTheirFigures(t *testing.T) {
 	w := newWorld(t)
-	w.must(func() error {
-		_, err := w.dir.DisableLink(t.Context(), directory.CLI, w.adaLinks[1].ID, "test")
-		return err
-	}())
+	_, err := w.dir.DisableLink(t.Context(), directory.CLI, w.adaLinks[1].ID, "test")
+	w.must(err)
+	t.Cleanup(func() {
+		_, err := w.dir.EnableLink(context.WithoutCancel(t.Context()), directory.CLI, w.adaLinks[1].ID, "test")
+		w.must(err)
+	})
 	v := w.loggedIn("ada@example.com")
 	res := v.get("/links")
 	var short, long figures.Counts
@@ -292,12 +294,14 @@ func TestLinksShowTheirFigures(t *testing.T) {
 	}
 	res.wants(t, "copying", http.StatusOK, `data-copy="https://go.shop.example/ada-boots"`)
 
+	busy := w.partner("Busy", "busy@example.com")
 	var many []directory.NewLink
-	for i := range pageSize {
-		many = append(many, directory.NewLink{Partner: w.ada.ID, Slug: fmt.Sprintf("ada-%03d", i), To: "https://shop.example/"})
+	for i := range pageSize + 1 {
+		many = append(many, directory.NewLink{Partner: busy.ID, Slug: fmt.Sprintf("busy-%03d", i), To: "https://shop.example/"})
 	}
-	_, err := w.dir.AddLinks(t.Context(), directory.CLI, many)
+	_, err = w.dir.AddLinks(t.Context(), directory.CLI, many)
 	w.must(err)
+	v = w.loggedIn("busy@example.com")
 	first := v.get("/links")
 	next := regexp.MustCompile(`href="(/links\?after=\d+)"`).FindStringSubmatch(first.body)
 	if next == nil || len(first.table()) != pageSize+1 {
@@ -344,13 +348,8 @@ func TestPagesSayWhenTheFiguresAreAway(t *testing.T) {
 
 func TestHostileNamesAreShownHarmlessly(t *testing.T) {
 	w := newWorld(t)
-	hash, err := directory.HashPassword(t.Context(), password)
-	w.must(err)
-	p, _, err := w.dir.AddPartner(t.Context(), directory.CLI, directory.NewPartner{
-		Name: `"><script>alert(1)</script><img src=x onerror=alert(2)>`, Email: "mal@example.com", Slug: "~.mal_-/x", PasswordHash: hash})
-	w.must(err)
-	w.must(w.activate(p.ID))
-	_, err = w.dir.AddLink(t.Context(), directory.CLI, directory.NewLink{Partner: p.ID, Slug: "mal2", To: `https://shop.example/?"><script>alert(3)</script>`})
+	p := w.partner(`"><script>alert(1)</script><img src=x onerror=alert(2)>`, "mal@example.com")
+	_, err := w.dir.AddLink(t.Context(), directory.CLI, directory.NewLink{Partner: p.ID, Slug: "mal2", To: `https://shop.example/?"><script>alert(3)</script>`})
 	w.must(err)
 	mal, team := w.loggedIn("mal@example.com"), w.loggedIn("team@example.com")
 	for _, res := range []answer{mal.get("/home"), mal.get("/links"), mal.get("/reporting"), team.get("/partners")} {

@@ -98,8 +98,9 @@ func TestSessionEnds(t *testing.T) {
 	v.http.Jar.SetCookies(u, []*http.Cookie{{Name: "fairlead", Value: token, Path: "/"}})
 	ended("logged out, with the old cookie", v)
 
-	v = w.loggedIn("ada@example.com")
-	l, ok, err := w.dir.Login(t.Context(), "ada@example.com")
+	w.partner("Pat", "pat@example.com")
+	v = w.loggedIn("pat@example.com")
+	l, ok, err := w.dir.Login(t.Context(), "pat@example.com")
 	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}
@@ -107,15 +108,15 @@ func TestSessionEnds(t *testing.T) {
 	w.must(err)
 	w.must(w.dir.SetPassword(t.Context(), directory.CLI, l.ID, hash))
 	ended("new password", v)
-	v.login("ada@example.com", password).wants(t, "the old password", http.StatusUnprocessableEntity)
+	v.login("pat@example.com", password).wants(t, "the old password", http.StatusUnprocessableEntity)
 
 	v = w.loggedIn("eve@example.com")
-	_, err = w.dir.SetPartnerStatus(t.Context(), directory.CLI, w.eve.ID, schema.PartnerSuspended, "test")
-	w.must(err)
+	w.setStatus(w.eve.ID, schema.PartnerSuspended)
+	t.Cleanup(func() { w.setStatus(w.eve.ID, schema.PartnerActive) })
 	ended("suspended", v)
 	v.login("eve@example.com", password).wants(t, "log in while suspended", http.StatusForbidden, "paused")
 	v.login("eve@example.com", "wrong password").wants(t, "a wrong password while suspended", http.StatusUnprocessableEntity, "E-mail or password is wrong")
-	w.must(w.activate(w.eve.ID))
+	w.setStatus(w.eve.ID, schema.PartnerActive)
 	ended("suspended and back", v)
 }
 
@@ -177,12 +178,12 @@ func TestSessionTimesOut(t *testing.T) {
 // no password yet: the same words, and about the same time.
 func TestLogInTellsNothing(t *testing.T) {
 	w := newWorld(t)
-	_, _, err := w.dir.AddPartner(t.Context(), directory.CLI, directory.NewPartner{Name: "Iva", Email: "iva@example.com"})
+	_, _, err := w.dir.AddPartner(t.Context(), directory.CLI, directory.NewPartner{Name: "Ivo", Email: "ivo@example.com"})
 	w.must(err)
 	bodies, medians := map[string]string{}, map[string]time.Duration{}
-	for _, email := range []string{"ada@example.com", "bob@example.com", "iva@example.com", ""} {
+	for _, email := range []string{"ada@example.com", "bob@example.com", "ivo@example.com", ""} {
 		var took []time.Duration
-		for range 7 {
+		for range 5 {
 			start := time.Now()
 			res := w.visitor().login(email, "wrong password")
 			took = append(took, time.Since(start))
@@ -192,7 +193,7 @@ func TestLogInTellsNothing(t *testing.T) {
 		slices.Sort(took)
 		medians[email] = took[len(took)/2]
 	}
-	for _, email := range []string{"bob@example.com", "iva@example.com"} {
+	for _, email := range []string{"bob@example.com", "ivo@example.com"} {
 		if bodies[email] != bodies["ada@example.com"] {
 			t.Errorf("%s: the page differs:\n%s\nbut\n%s", email, bodies[email], bodies["ada@example.com"])
 		}
@@ -228,7 +229,7 @@ func TestAttemptsAreLimited(t *testing.T) {
 
 func TestRightPasswordGivesAttemptsBack(t *testing.T) {
 	w := newWorld(t)
-	for range 3 {
+	for range 2 {
 		for range perAccount.Burst - 1 {
 			w.visitor().login("ada@example.com", "wrong password")
 		}

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,56 +38,52 @@ const (
 // world is a dashboard over real stores, with two partners, an admin and known figures. Its clock stands
 // still: Monday 23 November 2026, 14:07 in Toronto.
 type world struct {
-	t        testing.TB
-	ch       storestest.ClickHouseStore
-	rdb      storestest.RedisStore
-	conn     driver.Conn
-	client   *redis.Client
-	dir      *directory.Directory
-	dash     *Dashboard
-	url      string
+	t      testing.TB
+	ch     storestest.ClickHouseStore
+	rdb    storestest.RedisStore
+	conn   driver.Conn
+	client *redis.Client
+	dir    *directory.Directory
+	dash   *Dashboard
+	url    string
+	now    time.Time
+	settled
+}
+
+// settled is what is made once and stays for every test of this binary. Who changes something of it puts
+// it back, or takes a partner of their own.
+type settled struct {
 	zone     *time.Location
-	now      time.Time
+	hash     string // of the password
 	ada, eve schema.Partner
 	adaLinks []schema.Link // the personal one first
 	adaDays  figures.Days  // what stands in the rollups
 }
 
+var base struct {
+	sync.Mutex
+	settled
+}
+
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, ch: storestest.ClickHouse(t).Fresh(t), rdb: storestest.Redis(t).Fresh(t)}
+	w := &world{t: t, ch: storestest.ClickHouse(t), rdb: storestest.Redis(t)}
 	w.conn, w.client = w.ch.Conn(t), w.rdb.Client(t)
-	var err error
-	if w.zone, err = time.LoadLocation("America/Toronto"); err != nil {
-		t.Fatal(err)
-	}
-	w.now = time.Date(2026, 11, 23, 14, 7, 0, 0, w.zone)
-	w.must(clickhouse.Apply(t.Context(), w.conn, clickhouse.Options{}))
-	quiet := slog.New(slog.DiscardHandler)
+	zone, err := time.LoadLocation("America/Toronto")
+	w.must(err)
+	w.now = time.Date(2026, 11, 23, 14, 7, 0, 0, zone)
 	w.dir = directory.New(w.conn, w.client, directory.Options{
-		Now: func() time.Time { return w.now }, Logger: quiet, LockLife: 200 * time.Millisecond,
+		Now: func() time.Time { return w.now }, Logger: slog.New(slog.DiscardHandler), LockLife: 2 * time.Second,
 	})
-	program := directory.DefaultProgram()
-	program.Name, program.Zone = "Kestrel Outfitters", w.zone.String()
-	_, err = w.dir.SeedProgram(t.Context(), program)
-	w.must(err)
-	_, err = w.dir.Heal(t.Context())
-	w.must(err)
-	hash, err := directory.HashPassword(t.Context(), password)
-	w.must(err)
-	created := time.Date(2025, 3, 3, 12, 0, 0, 0, w.zone)
-	var personal schema.Link
-	w.ada, personal, err = w.dir.AddPartner(t.Context(), directory.CLI, directory.NewPartner{Name: "Ada Lovelace", Email: "ada@example.com", PasswordHash: hash, CreatedAt: created})
-	w.must(err)
-	w.eve, _, err = w.dir.AddPartner(t.Context(), directory.CLI, directory.NewPartner{Name: "Eve Secret", Email: "eve@example.com", PasswordHash: hash, CreatedAt: w.now})
-	w.must(err)
-	w.must(w.activate(w.ada.ID, w.eve.ID))
-	_, err = w.dir.AddAdmin(t.Context(), directory.CLI, "team@example.com", hash)
-	w.must(err)
-	boots, err := w.dir.AddLink(t.Context(), directory.CLI, directory.NewLink{Partner: w.ada.ID, Slug: "ada-boots", To: "https://shop.example/boots?a=1&b=2", CreatedAt: created})
-	w.must(err)
-	w.adaLinks = []schema.Link{personal, boots}
-	w.fill()
+	base.Lock()
+	defer base.Unlock()
+	if base.zone == nil {
+		w.zone = zone
+		w.settle()
+		base.settled = w.settled
+	}
+	w.settled = base.settled
+	w.fresh()
 
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	w.must(err)
@@ -97,6 +94,65 @@ func newWorld(t testing.TB) *world {
 	server.Start()
 	t.Cleanup(server.Close)
 	return w
+}
+
+// settle makes the program, its people and the figures.
+func (w *world) settle() {
+	w.t.Helper()
+	ctx := w.t.Context()
+	w.must(clickhouse.Apply(ctx, w.conn, clickhouse.Options{}))
+	program := directory.DefaultProgram()
+	program.Name, program.Zone = "Kestrel Outfitters", w.zone.String()
+	_, err := w.dir.SeedProgram(ctx, program)
+	w.must(err)
+	_, err = w.dir.Heal(ctx)
+	w.must(err)
+	w.hash, err = directory.HashPassword(ctx, password)
+	w.must(err)
+	created := time.Date(2025, 3, 3, 12, 0, 0, 0, w.zone)
+	var personal schema.Link
+	w.ada, personal, err = w.dir.AddPartner(ctx, directory.CLI, directory.NewPartner{Name: "Ada Lovelace", Email: "ada@example.com", PasswordHash: w.hash, CreatedAt: created})
+	w.must(err)
+	w.eve = w.partner("Eve Secret", "eve@example.com")
+	_, err = w.dir.SetPartnerStatus(ctx, directory.CLI, w.ada.ID, schema.PartnerActive, "test")
+	w.must(err)
+	_, err = w.dir.AddAdmin(ctx, directory.CLI, "team@example.com", w.hash)
+	w.must(err)
+	boots, err := w.dir.AddLink(ctx, directory.CLI, directory.NewLink{Partner: w.ada.ID, Slug: "ada-boots", To: "https://shop.example/boots?a=1&b=2", CreatedAt: created})
+	w.must(err)
+	w.adaLinks = []schema.Link{personal, boots}
+	w.fill()
+}
+
+// partner adds an active partner who can log in.
+func (w *world) partner(name, email string) schema.Partner {
+	w.t.Helper()
+	p, _, err := w.dir.AddPartner(w.t.Context(), directory.CLI, directory.NewPartner{Name: name, Email: email, PasswordHash: w.hash})
+	w.must(err)
+	return w.setStatus(p.ID, schema.PartnerActive)
+}
+
+func (w *world) setStatus(id schema.PartnerID, s schema.PartnerStatus) schema.Partner {
+	w.t.Helper()
+	p, err := w.dir.SetPartnerStatus(context.WithoutCancel(w.t.Context()), directory.CLI, id, s, "test")
+	w.must(err)
+	return p
+}
+
+// fresh forgets sessions and attempts, and sets the live counters and the rollup's clock.
+func (w *world) fresh() {
+	w.t.Helper()
+	ctx := w.t.Context()
+	for _, pattern := range []string{schema.DefaultKeys.Session() + "*", "rate:*", schema.DefaultKeys.Prefix + "{live*"} {
+		keys, err := w.client.Keys(ctx, pattern).Result()
+		w.must(err)
+		if len(keys) > 0 {
+			w.must(w.client.Del(ctx, keys...).Err())
+		}
+	}
+	w.complete(time.Date(2026, 11, 23, 14, 5, 0, 0, w.zone))
+	w.must(w.client.Set(ctx, schema.DefaultKeys.LiveComplete(), "epoch:"+w.zone.String(), 0).Err())
+	w.liveClicks(w.ada.ID, 17)
 }
 
 func (w *world) options() Options {
@@ -111,15 +167,6 @@ func (w *world) must(err error) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-}
-
-func (w *world) activate(ids ...schema.PartnerID) error {
-	for _, id := range ids {
-		if _, err := w.dir.SetPartnerStatus(context.Background(), directory.CLI, id, schema.PartnerActive, "test"); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // fill writes rollups for Ada from 5 May 2025 to today, as the aggregator would: days by link, their sums by
@@ -147,9 +194,6 @@ func (w *world) fill() {
 	sums := "sum(clicks), sum(visitors), sum(bots), sum(prefetches), sum(embedded), 0, 0, 0, 0, 1"
 	w.must(w.conn.Exec(w.t.Context(), "INSERT INTO fairlead.partner_days SELECT partner_id, day, "+sums+" FROM fairlead.link_days GROUP BY partner_id, day"))
 	w.must(w.conn.Exec(w.t.Context(), "INSERT INTO fairlead.partner_months SELECT partner_id, toStartOfMonth(day) AS month, "+sums+" FROM fairlead.partner_days GROUP BY partner_id, month"))
-	w.complete(time.Date(2026, 11, 23, 14, 5, 0, 0, w.zone))
-	w.must(w.client.Set(w.t.Context(), schema.DefaultKeys.LiveComplete(), "epoch:"+w.zone.String(), 0).Err())
-	w.liveClicks(w.ada.ID, 17)
 }
 
 // complete sets up to when the rollups hold everything.
