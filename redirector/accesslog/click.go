@@ -5,9 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"net/netip"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/dchest/siphash"
 
@@ -15,14 +13,14 @@ import (
 	"fairlead/schema"
 )
 
-// Links finds a link by its folded slug.
-type Links func(slug string) (Link, bool)
+// Links finds a link by its folded slug. It is asked by several goroutines at once.
+type Links func(slug []byte) (Link, bool)
 
 // Link is what a click keeps of a link.
 type Link struct {
 	ID          schema.LinkID
 	Partner     schema.PartnerID
-	Destination string
+	Destination []byte         // empty: the homepage
 	Verdict     schema.Verdict // VerdictValid, or why clicks on it do not count
 	Expires     time.Time      // zero: never
 }
@@ -57,6 +55,7 @@ type maker struct {
 	day    schema.Day
 	s0, s1 uint64 // the day's salt
 	buf    []byte
+	path   []byte
 	slug   []byte
 }
 
@@ -66,7 +65,8 @@ func newMaker(links Links, e env) *maker { return &maker{env: e, links: links} }
 // link, which is the one that the slug has now.
 func (m *maker) click(c *schema.Click, seq uint64, line []byte, e *Entry) {
 	path, query := splitTarget(e.Target)
-	m.slug = appendSlug(m.slug[:0], path)
+	m.path = appendPath(m.path[:0], path)
+	m.slug = foldASCII(params.AppendText(m.slug[:0], m.path, schema.MaxSlug))
 	m.buf = append(binary.LittleEndian.AppendUint64(m.buf[:0], seq), line...)
 	*c = schema.Click{
 		At:          e.At.UnixMilli(),
@@ -76,16 +76,16 @@ func (m *maker) click(c *schema.Click, seq uint64, line []byte, e *Entry) {
 		Hints:       schema.HintImported,
 		Slug:        m.slug,
 		Destination: m.homepage,
-		Referrer:    cutText(e.Referrer, schema.MaxReferrer),
-		UserAgent:   cutText(e.UserAgent, schema.MaxUserAgent),
+		Referrer:    e.Referrer[:min(len(e.Referrer), schema.MaxReferrer)],
+		UserAgent:   e.UserAgent[:min(len(e.UserAgent), schema.MaxUserAgent)],
 	}
-	if l, ok := m.links(string(m.slug)); ok {
+	if l, ok := m.links(m.path); ok {
 		c.Link, c.Partner, c.Verdict = l.ID, l.Partner, l.Verdict
 		if c.Verdict == schema.VerdictValid && !l.Expires.IsZero() && !e.At.Before(l.Expires) {
 			c.Verdict = schema.VerdictExpired
 		}
-		if l.Destination != "" {
-			c.Destination = []byte(l.Destination)
+		if len(l.Destination) > 0 {
+			c.Destination = l.Destination
 		}
 	}
 	c.Network = network(e.Host)
@@ -121,33 +121,24 @@ func splitTarget(target []byte) (path, query []byte) {
 	return path, query
 }
 
-// Slug returns the slug under which a request's target is looked up.
+// Slug returns the slug under which a request's target is looked up: its path without the slashes at its ends,
+// percent-decoded once, and folded. Whether a link may have it is another question.
 func Slug(target []byte) string {
 	path, _ := splitTarget(target)
-	return string(appendSlug(nil, path))
+	return string(appendPath(nil, path))
 }
 
-// appendSlug appends the path as a slug: without the slashes at its ends, percent-decoded once, folded, cut at the limit, as
-// valid UTF-8. Whether a link may have it is another question.
-func appendSlug(dst, path []byte) []byte {
-	path = bytes.Trim(path, "/")
-	from := len(dst)
-	for i := 0; i < len(path); i++ {
-		b := path[i]
-		if b == '%' && i+2 < len(path) && nibble(path[i+1]) >= 0 && nibble(path[i+2]) >= 0 {
-			b = byte(nibble(path[i+1])<<4 | nibble(path[i+2]))
-			i += 2
+func appendPath(dst, path []byte) []byte {
+	return foldASCII(params.AppendDecoded(dst, bytes.Trim(path, "/"), false))
+}
+
+func foldASCII(b []byte) []byte {
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c | 0x20
 		}
-		if b >= 'A' && b <= 'Z' {
-			b |= 0x20
-		}
-		dst = append(dst, b)
 	}
-	slug := dst[from:]
-	if !utf8.Valid(slug) {
-		slug = []byte(strings.ToValidUTF8(string(slug), "\uFFFD"))
-	}
-	return append(dst[:from], cutText(slug, schema.MaxSlug)...)
+	return b
 }
 
 // network returns the truncated address, /24 or /48; zero where the log has a name instead.
@@ -166,21 +157,4 @@ func network(host []byte) (n [16]byte) {
 		return n
 	}
 	return p.Addr().As16()
-}
-
-// cutText shortens b without cutting a character in two.
-func cutText(b []byte, max int) []byte {
-	if len(b) <= max {
-		return b
-	}
-	b = b[:max]
-	for i := 1; i <= utf8.UTFMax && i <= len(b); i++ {
-		if utf8.RuneStart(b[len(b)-i]) {
-			if !utf8.FullRune(b[len(b)-i:]) {
-				return b[:len(b)-i]
-			}
-			break
-		}
-	}
-	return b
 }

@@ -36,7 +36,7 @@ var (
 // Whatever follows is ignored. It keeps what it allocated and is not safe for concurrent use.
 type parser struct {
 	request, referrer, agent []byte // unescaped, where the line has escapes
-	stamp                    []byte
+	line, stamp              []byte
 	at                       time.Time
 }
 
@@ -87,7 +87,11 @@ func (p *parser) parse(line []byte, e *Entry) error {
 		return ErrCombined
 	}
 	if agent, p.agent, _, ok = quoted(rest, p.agent); !ok {
-		return ErrCombined
+		// A line that was cut within its last field says all that is needed.
+		p.line = append(append(p.line[:0], rest...), '"')
+		if agent, p.agent, _, ok = quoted(p.line, p.agent); !ok {
+			return ErrCombined
+		}
 	}
 	method, target, _ := bytes.Cut(request, []byte{' '})
 	if i := bytes.LastIndexByte(target, ' '); i >= 0 && bytes.HasPrefix(target[i+1:], []byte("HTTP/")) {

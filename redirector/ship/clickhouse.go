@@ -82,6 +82,7 @@ type ClickHouse struct {
 	unsure  bool              // something may be under way or have landed that was not confirmed
 	asks    map[string]uint64 // by node: up to which seq the store is asked before anything is sent
 	beat    heartbeat
+	sent    uint64
 }
 
 // NewClickHouse returns a sink that goes on from the source's cursor.
@@ -115,6 +116,10 @@ func NewClickHouse(conn driver.Conn, opt ClickHouseOptions) *ClickHouse {
 
 // Lag tells how far the sink is behind.
 func (s *ClickHouse) Lag() Lag { return Lag{Records: s.m.lag.Load(), Time: s.m.lagTime(s.opt.Now())} }
+
+// Sent is how many clicks were sent by this sink, those not counted that had landed before. It is for the goroutine that runs
+// the sink.
+func (s *ClickHouse) Sent() uint64 { return s.sent }
 
 // Position is the seq up to which everything has landed. It is for the goroutine that runs the sink.
 func (s *ClickHouse) Position() uint64 { return s.opt.Source.Cursor(SinkClickHouse) }

@@ -39,6 +39,7 @@ func (s *ClickHouse) deliver(ctx context.Context) error {
 			if err := s.insert(ctx, b, r, s.token(r, attempt)); err != nil {
 				return fmt.Errorf("insert %d clicks of %s: %w", r.len(), b.span(), err)
 			}
+			s.sent += uint64(r.len())
 			if err := s.opt.fail(fmt.Sprintf("inserted %d", i)); err != nil {
 				return err
 			}

@@ -1,0 +1,344 @@
+package accesslog
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/redis/go-redis/v9"
+
+	"fairlead/redirector/enrich"
+	"fairlead/redirector/ship"
+	"fairlead/schema"
+	"fairlead/schema/directory"
+)
+
+// Importer brings access logs into the stores, through the same pipeline as clicks of the edge.
+type Importer struct {
+	ClickHouse driver.Conn
+	Redis      redis.UniversalClient
+	Keys       schema.Keys
+	Directory  *directory.Directory
+	Enrich     *enrich.Data
+	Cluster    string // of ClickHouse; empty: one server
+	// Partner gets a link for every path that could be a slug and is none yet; 0: such paths stay unknown links.
+	Partner schema.PartnerID
+	// AllowLoopback is the directory's.
+	AllowLoopback bool
+	Rejects       string // file for lines that do not parse; made when there is one
+	LiveWait      time.Duration
+	Now           func() time.Time
+	Logger        *slog.Logger
+	// Progress, if not nil, is told how far a step is; total 0: unknown.
+	Progress func(step string, done, total int64)
+}
+
+// Report is what an import did.
+type Report struct {
+	Node         string            `json:"node"` // hash of the decompressed file
+	Lines        uint64            `json:"lines"`
+	Clicks       uint64            `json:"clicks"` // GET lines, each a row
+	OtherMethods uint64            `json:"other_methods"`
+	Broken       uint64            `json:"broken"`
+	Rejects      string            `json:"rejects,omitempty"` // file with the broken lines
+	Added        uint64            `json:"added"`             // rows that were not there before
+	Already      uint64            `json:"already"`           // rows that an earlier import of the file brought
+	LinksCreated int               `json:"links_created"`
+	Verdicts     map[string]uint64 `json:"verdicts"`
+	From         time.Time         `json:"from,omitzero"`
+	To           time.Time         `json:"to,omitzero"`
+	Live         bool              `json:"live"` // some clicks are recent enough for the live counters, and stand there
+	Seconds      float64           `json:"seconds"`
+	RowsPerSec   float64           `json:"rows_per_second"`
+}
+
+// The steps that Progress is told of.
+const (
+	StepRead  = "read"
+	StepShip  = "clicks"
+	StepCount = "live counters"
+)
+
+// Import reads a log and ships it. Run again on the same file it adds what is missing, and nothing twice.
+func (im *Importer) Import(ctx context.Context, path string, stdin io.Reader) (Report, error) {
+	began := time.Now()
+	if im.Now == nil {
+		im.Now = time.Now
+	}
+	if im.Progress == nil {
+		im.Progress = func(string, int64, int64) {}
+	}
+	if im.LiveWait == 0 {
+		im.LiveWait = time.Minute
+	}
+	paths := make(map[string]string)
+	rejects := &rejectsFile{path: im.Rejects}
+	file, err := Open(ctx, path, stdin, func(n uint64, text []byte, e *Entry, click bool, broken error) error {
+		switch {
+		case broken != nil:
+			return rejects.add(n, text, broken)
+		case click:
+			im.see(paths, e.Target)
+		}
+		return nil
+	}, func(done, total int64) { im.Progress(StepRead, done, total) })
+	if err := errors.Join(err, rejects.close()); err != nil {
+		return Report{}, err
+	}
+	defer file.Close()
+	r := Report{
+		Node: string(file.Node()), Lines: file.Lines, Clicks: file.Clicks, OtherMethods: file.OtherMethods, Broken: file.Broken,
+		From: file.First, To: file.Last, Verdicts: map[string]uint64{},
+	}
+	if file.Broken > 0 {
+		r.Rejects = im.Rejects
+	}
+	if file.Clicks == 0 {
+		return r, nil
+	}
+	program, err := im.Directory.Program(ctx)
+	if err != nil {
+		return r, err
+	}
+	links, created, err := im.links(ctx, program, paths)
+	if err != nil {
+		return r, err
+	}
+	r.LinksCreated = created
+	source := file.Source(Options{Links: links, Homepage: program.Homepage, Zone: program.Location()}, func(sink string, seq uint64) {
+		if sink == ship.SinkClickHouse {
+			im.Progress(StepShip, int64(seq), int64(file.Clicks))
+		}
+	})
+	shipped := time.Now()
+	facts := ship.NewClickHouse(im.ClickHouse, ship.ClickHouseOptions{
+		Source: source, Enrich: im.Enrich, Cluster: im.Cluster, Closed: true, GiveUp: 6, Now: im.Now, Logger: im.Logger,
+	})
+	err = facts.Drain(ctx)
+	r.Added = facts.Sent()
+	r.Already = facts.Position() - min(facts.Position(), r.Added)
+	if err != nil {
+		return r, fmt.Errorf("%w; run the import again, it goes on where it was", err)
+	}
+	if err := im.verdicts(ctx, &r); err != nil {
+		return r, err
+	}
+	if im.Now().Sub(file.Last) < (schema.LiveDays+2)*24*time.Hour {
+		if err := im.count(ctx, source, file.Clicks); err != nil {
+			return r, err
+		}
+		r.Live = true
+	}
+	r.Seconds = time.Since(began).Seconds()
+	r.RowsPerSec = float64(r.Clicks) / time.Since(shipped).Seconds()
+	return r, nil
+}
+
+// count brings the live counters up to date, if an aggregator keeps them.
+func (im *Importer) count(ctx context.Context, source *Source, clicks uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, im.LiveWait)
+	defer cancel()
+	live := ship.NewRedis(im.Redis, ship.RedisOptions{
+		Source: source, Enrich: im.Enrich, Keys: im.Keys, Closed: true, GiveUp: 6, Now: im.Now, Logger: im.Logger,
+	})
+	if err := live.Drain(ctx); err != nil {
+		return fmt.Errorf("all clicks stand in ClickHouse, but the live counters could not be brought up to date (does the aggregator run?); import the file again later, nothing is added twice: %w", err)
+	}
+	im.Progress(StepCount, int64(clicks), int64(clicks))
+	return nil
+}
+
+// see remembers a path that could be a slug, in the case in which it was first asked for.
+func (im *Importer) see(paths map[string]string, target []byte) {
+	slug := Slug(target)
+	if _, ok := paths[slug]; ok || schema.CheckSlug(slug) != nil {
+		return
+	}
+	path, _ := splitTarget(target)
+	paths[strings.Clone(slug)] = string(path)
+}
+
+// perAsk is how many slugs are looked up, or links made, at once.
+const perAsk = 10_000
+
+// links finds the links of the paths, and makes those that are missing where a partner is to have them.
+func (im *Importer) links(ctx context.Context, program schema.Program, paths map[string]string) (Links, int, error) {
+	found := make(map[string]Link, len(paths))
+	states := make(map[schema.PartnerID]schema.PartnerStatus)
+	take := func(list []schema.Link) error {
+		for _, l := range list {
+			v, err := im.verdict(ctx, l, states)
+			if err != nil {
+				return err
+			}
+			found[schema.FoldSlug(l.Slug)] = Link{ID: l.ID, Partner: l.Partner, Destination: []byte(l.To), Verdict: v, Expires: l.ExpiresAt}
+		}
+		return nil
+	}
+	slugs := make([]string, 0, perAsk)
+	ask := func() error {
+		bySlug, err := im.Directory.LinksBySlug(ctx, slugs)
+		if err != nil {
+			return err
+		}
+		list := make([]schema.Link, 0, len(bySlug))
+		for _, l := range bySlug {
+			list = append(list, l)
+		}
+		slugs = slugs[:0]
+		return take(list)
+	}
+	for slug := range paths {
+		if slugs = append(slugs, slug); len(slugs) == perAsk {
+			if err := ask(); err != nil {
+				return nil, 0, err
+			}
+		}
+	}
+	if err := ask(); err != nil {
+		return nil, 0, err
+	}
+	created, err := im.create(ctx, program, paths, found, take)
+	if err != nil {
+		return nil, created, err
+	}
+	return func(slug []byte) (Link, bool) { l, ok := found[string(slug)]; return l, ok }, created, nil
+}
+
+// verdict is what a valid hit on the link counts as.
+func (im *Importer) verdict(ctx context.Context, l schema.Link, states map[schema.PartnerID]schema.PartnerStatus) (schema.Verdict, error) {
+	status, ok := states[l.Partner]
+	if !ok {
+		p, err := im.Directory.Partner(ctx, l.Partner)
+		if err != nil {
+			return 0, err
+		}
+		status = p.Status
+		states[l.Partner] = status
+	}
+	switch {
+	case !status.Earns():
+		return schema.VerdictSuspended, nil
+	case l.Disabled:
+		return schema.VerdictDisabled, nil
+	}
+	return schema.VerdictValid, nil
+}
+
+// create makes a link for each path that has none. It leads to the same path below the program's homepage, where that is an
+// allowed destination, and to the homepage otherwise.
+func (im *Importer) create(ctx context.Context, program schema.Program, paths map[string]string, found map[string]Link, take func([]schema.Link) error) (int, error) {
+	if im.Partner == 0 {
+		return 0, nil
+	}
+	home, err := url.Parse(program.Homepage)
+	if err != nil {
+		return 0, fmt.Errorf("the program's homepage %q: %w", program.Homepage, err)
+	}
+	allowed, err := schema.NewDestinations(program.AllowedDomains, im.AllowLoopback)
+	if err != nil {
+		return 0, err
+	}
+	created := 0
+	var todo []directory.NewLink
+	add := func() error {
+		list, err := im.Directory.AddLinks(ctx, directory.CLI, todo)
+		if err != nil {
+			return fmt.Errorf("create links: %w", err)
+		}
+		created += len(list)
+		todo = todo[:0]
+		return take(list)
+	}
+	for slug, path := range paths {
+		if _, ok := found[slug]; ok {
+			continue
+		}
+		to, err := allowed.Check(home.Scheme + "://" + home.Host + path)
+		if err != nil {
+			to = program.Homepage
+		}
+		if todo = append(todo, directory.NewLink{Partner: im.Partner, Slug: slug, To: to}); len(todo) == perAsk {
+			if err := add(); err != nil {
+				return created, err
+			}
+		}
+	}
+	if len(todo) > 0 {
+		if err := add(); err != nil {
+			return created, err
+		}
+	}
+	return created, nil
+}
+
+// verdicts counts what became of the lines, as it stands in ClickHouse now.
+func (im *Importer) verdicts(ctx context.Context, r *Report) error {
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"log_comment": "fairlead import: verdicts"}))
+	rows, err := im.ClickHouse.Query(ctx, `
+		SELECT toString(verdict), count()
+		FROM fairlead.clicks
+		WHERE node = @node
+		  AND clicked_at BETWEEN fromUnixTimestamp64Milli(toInt64(@from), 'UTC') AND fromUnixTimestamp64Milli(toInt64(@to), 'UTC')
+		GROUP BY verdict`,
+		clickhouse.Named("node", r.Node), clickhouse.Named("from", r.From.UnixMilli()), clickhouse.Named("to", r.To.UnixMilli()))
+	if err != nil {
+		return fmt.Errorf("count the verdicts of the import: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var verdict string
+		var n uint64
+		if err := rows.Scan(&verdict, &n); err != nil {
+			return fmt.Errorf("count the verdicts of the import: %w", err)
+		}
+		r.Verdicts[verdict] = n
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("count the verdicts of the import: %w", err)
+	}
+	return nil
+}
+
+// rejectsFile takes lines that do not parse: number, reason and text, parted by tabs.
+type rejectsFile struct {
+	path string
+	f    *os.File
+	w    *bufio.Writer
+}
+
+func (r *rejectsFile) add(n uint64, text []byte, why error) error {
+	if r.path == "" {
+		return nil
+	}
+	if r.f == nil {
+		f, err := os.OpenFile(r.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+		if err != nil {
+			return fmt.Errorf("write the lines that do not parse: %w; --rejects names another file", err)
+		}
+		r.f, r.w = f, bufio.NewWriter(f)
+	}
+	if _, err := fmt.Fprintf(r.w, "%d\t%s\t%s\n", n, why, text); err != nil {
+		return fmt.Errorf("write the lines that do not parse: %w", err)
+	}
+	return nil
+}
+
+func (r *rejectsFile) close() error {
+	if r.f == nil {
+		return nil
+	}
+	if err := errors.Join(r.w.Flush(), r.f.Close()); err != nil {
+		return fmt.Errorf("write the lines that do not parse: %w", err)
+	}
+	return nil
+}
