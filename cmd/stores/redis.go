@@ -107,7 +107,7 @@ func (r *Redis) ping(ctx context.Context) error {
 
 // Open prepares a client; the caller closes it.
 func (r *Redis) Open() *redis.Client {
-	return redis.NewClient(&redis.Options{Addr: r.Addr(), Password: r.password, MaxRetries: -1, DisableIdentity: true})
+	return redis.NewClient(&redis.Options{Addr: r.Addr(), Password: r.password, MaxRetries: -1, DialerRetries: 1, DisableIdentity: true})
 }
 
 // quoteRedis writes a value as the configuration file wants it.

@@ -1,10 +1,10 @@
 // Package stores runs ClickHouse and Redis as child processes of this machine.
 //
 // The promise: a store that Start… returned answers on loopback with its password and with nothing
-// else; it ends with this process, however this process ends (on Linux also by SIGKILL); what it had
-// confirmed is there again after a start, whatever ended it. The limits: Redis confirms before its log
-// is synced and may lose its last second when the machine itself goes down, and ClickHouse syncs only
-// the tables that ask for it.
+// else; it ends with this process, however this process ends (on Linux also by SIGKILL); what it has
+// written is there again after a start, whatever ended it. The limits: Redis confirms before it writes
+// to its log, and while the disk is slow it may lose its last two seconds to SIGKILL; ClickHouse writes
+// before it confirms, and syncs, against the loss of power, only the tables that ask for it.
 //
 // A folder belongs to one process at a time: take it with Lock before starting anything in it.
 package stores
