@@ -22,6 +22,10 @@ import (
 // patience is how long one step may take on a busy machine.
 const patience = 30 * time.Second
 
+// person is the User-Agent of a browser with somebody in front of it; a headless one says so of itself,
+// and its clicks are a bot's.
+const person = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36"
+
 // Browser is a tab of a Chromium. It is not safe for concurrent use.
 type Browser struct {
 	t   testing.TB
@@ -40,6 +44,7 @@ func Open(t testing.TB) *Browser {
 		chromedp.UserDataDir(t.TempDir()),
 		chromedp.NoSandbox, // Chromium refuses its sandbox to root, as whom containers run
 		chromedp.DisableGPU,
+		chromedp.UserAgent(person),
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("hide-scrollbars", true),
