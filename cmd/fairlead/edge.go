@@ -105,9 +105,13 @@ func openEdge(ctx context.Context, d *deployment, o *ops, data *enrich.Data, log
 	if err := checkPublic(ctx, e.node, d); err != nil {
 		return nil, err
 	}
+	shipping := filepath.Join(c.Dir, "shipping")
+	if err := os.MkdirAll(shipping, 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of what is being shipped: %w", err)
+	}
 	source := ship.FromJournal(e.node.Journal)
 	facts = ship.NewClickHouse(d.CH, ship.ClickHouseOptions{
-		Source: source, Enrich: data, Dir: filepath.Join(c.Dir, "shipping"), Cluster: c.ClickHouse.Cluster, Logger: log, Metrics: o.Metrics,
+		Source: source, Enrich: data, Dir: shipping, Cluster: c.ClickHouse.Cluster, Logger: log, Metrics: o.Metrics,
 	})
 	live = ship.NewRedis(d.Redis, ship.RedisOptions{Source: source, Enrich: data, Keys: d.Keys, Logger: log, Metrics: o.Metrics})
 	e.shippers = []redirector.Shipper{facts, live}

@@ -304,6 +304,23 @@ var noRedirects = &http.Client{
 	Timeout:       10 * time.Second,
 }
 
+// follow asks for a link as a browser does: another User-Agent would be a bot's.
+func follow(link string) (*http.Response, error) {
+	req, err := http.NewRequest(http.MethodGet, link, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")
+	req.Header.Set("Accept", "text/html")
+	req.Header.Set("Accept-Language", "en")
+	req.Header.Set("Sec-Fetch-Mode", "navigate")
+	resp, err := noRedirects.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	return resp, resp.Body.Close()
+}
+
 // count asks ClickHouse for one number.
 func count(t testing.TB, d *deployment, query string, args ...any) uint64 {
 	t.Helper()

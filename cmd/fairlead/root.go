@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -24,6 +25,7 @@ const (
 
 // run executes one command line and returns its exit code.
 func run(args []string, stdout, stderr io.Writer) int {
+	redis.SetLogger(quietRedis{}) // what it says stands in the errors that it returns
 	ctx, stop := signalContext()
 	defer stop()
 	root := rootCommand()
@@ -45,6 +47,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	return exitFailed
 }
+
+// quietRedis drops go-redis's own log lines.
+type quietRedis struct{}
+
+func (quietRedis) Printf(context.Context, string, ...any) {}
 
 // exitError ends the program with a code when everything was already said.
 type exitError struct{ code int }

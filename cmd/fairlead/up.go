@@ -106,7 +106,7 @@ func (u *up) Run(ctx context.Context) (err error) {
 	if err := u.startEdge(ctx, d, o, data, failed); err != nil {
 		return err
 	}
-	if err := u.startClockwork(ctx, d, o); err != nil {
+	if err := u.startClockwork(d, o); err != nil {
 		return err
 	}
 	if err := u.startPages(d, o, failed); err != nil {

@@ -74,7 +74,9 @@ func TestAClickTravelsFromTheLinkToTheRollup(t *testing.T) {
 	f("/ada", "shop.example", "/")
 	f("/ADA?sub_id=7", "shop.example", "/")
 	id := f("/spring", "shop.example", "/spring")
-	f("/nobody", "shop.example", "/")
+	if got := location(t, "http://"+m.flag("--listen")+"/nobody"); got != "https://shop.example/" {
+		t.Errorf("an unknown slug leads to %s, want the homepage without a click id", got)
+	}
 
 	d := m.connect()
 	eventually(t, 5*time.Second, "the clicks are in ClickHouse", func() bool {
@@ -99,11 +101,10 @@ func TestAClickTravelsFromTheLinkToTheRollup(t *testing.T) {
 // location follows nothing: it returns where a link leads.
 func location(t testing.TB, link string) string {
 	t.Helper()
-	resp, err := noRedirects.Get(link)
+	resp, err := follow(link)
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp.Body.Close()
 	if resp.StatusCode != http.StatusFound {
 		t.Fatalf("GET %s: %s, want 302", link, resp.Status)
 	}
@@ -227,12 +228,11 @@ func startLoad(t testing.TB, addr string, clients int) *load {
 	for c := range clients {
 		l.wg.Go(func() {
 			for n := 0; !l.stopped.Load(); n++ {
-				resp, err := noRedirects.Get(fmt.Sprintf("http://%s/ada?sub_id=%d-%d", addr, c, n))
-				if err != nil {
-					time.Sleep(5 * time.Millisecond) // the deployment is down: a shopper would try again
+				resp, err := follow(fmt.Sprintf("http://%s/ada?sub_id=%d-%d", addr, c, n))
+				if err != nil || resp.StatusCode == http.StatusServiceUnavailable {
+					time.Sleep(5 * time.Millisecond) // the deployment is down or on its way: a shopper would try again
 					continue
 				}
-				resp.Body.Close()
 				at, err := url.Parse(resp.Header.Get("Location"))
 				if err != nil || resp.StatusCode != http.StatusFound {
 					l.t.Errorf("answer %s, Location %q", resp.Status, resp.Header.Get("Location"))

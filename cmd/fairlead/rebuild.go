@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func rebuildCommand(open opener) *cobra.Command {
+	c := &cobra.Command{Use: "rebuild", Short: "Throw derived state away and make it anew from the facts"}
+	c.AddCommand(
+		&cobra.Command{
+			Use:   "redis",
+			Short: "The directory and the live counters in Redis",
+			Args:  cobra.NoArgs,
+			RunE: on(open, func(c *cobra.Command, d *deployment, _ []string) error {
+				bar := progress(c.ErrOrStderr(), "directory")
+				entries := 0
+				err := d.Directory.RebuildRedis(c.Context(), func(done, total int) {
+					entries = total
+					bar.ChangeMax(total)
+					bar.Set(done)
+				})
+				bar.Finish()
+				if err != nil {
+					return err
+				}
+				report, err := newLive(d).Rebuild(c.Context())
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(c.OutOrStdout(), "Redis holds the directory again (%d entries) and the live counters (%d)\n", entries, report.Counters)
+				return err
+			}),
+		},
+		&cobra.Command{
+			Use:   "rollups",
+			Short: "Every month of the reports",
+			Args:  cobra.NoArgs,
+			RunE: on(open, func(c *cobra.Command, d *deployment, _ []string) error {
+				bar := progress(c.ErrOrStderr(), "months")
+				report, err := newRollup(d).Rebuild(c.Context(), func(done, total int) {
+					bar.ChangeMax(total)
+					bar.Set(done)
+				})
+				bar.Finish()
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(c.OutOrStdout(), "%d days in %d months were counted anew from %s hits in %.1f s\n",
+					report.Days, len(report.Months), grouped(report.Hits), report.Took.Seconds())
+				return err
+			}),
+		},
+	)
+	return c
+}
