@@ -1,5 +1,10 @@
 package schema
 
+import (
+	"encoding/json"
+	"time"
+)
+
 // Rollup is the hash in which the last rollup says what the rollups are: RollupGeneration, the token of the
 // last run that changed something, so that whoever caches a page made of rollups keeps it as long as this
 // stays the same; and RollupCompleteTo, up to when they contain every hit, in milliseconds since 1970.
@@ -24,3 +29,13 @@ const LiveDays = 35
 // script that adds to the hash refuses when it is not the one it expects, as it does with a position:
 // the counters have been made anew, maybe in another time zone.
 const LiveEpoch = "epoch"
+
+// JobStatus is what a job of the aggregator did last: the JSON of a field of Jobs.
+type JobStatus struct {
+	BeganAt time.Time       `json:"began_at"`
+	Took    time.Duration   `json:"took_ns"`
+	NextAt  time.Time       `json:"next_at,omitzero"`
+	Skipped bool            `json:"skipped,omitempty"` // another process was at it
+	Error   string          `json:"error,omitempty"`
+	Result  json.RawMessage `json:"result,omitempty"` // the job's own report
+}

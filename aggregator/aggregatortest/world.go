@@ -41,10 +41,10 @@ type Hit struct {
 	Visitor uint64
 }
 
-// New empties the stores and brings the schema up.
-func New(t testing.TB) *World {
+// New brings the schema up in empty stores.
+func New(t testing.TB, conn driver.Conn, rdb redis.UniversalClient) *World {
 	t.Helper()
-	w := &World{t: t, CH: openClickHouse(t), Redis: openRedis(t), Keys: schema.DefaultKeys, next: map[string]uint64{}}
+	w := &World{t: t, CH: conn, Redis: rdb, Keys: schema.DefaultKeys, next: map[string]uint64{}}
 	w.must(clickhouse.Apply(t.Context(), w.CH, clickhouse.Options{}))
 	return w
 }

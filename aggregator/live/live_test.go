@@ -31,7 +31,7 @@ func hits(rng *rand.Rand, n, days int) []aggregatortest.Hit {
 func TestARebuildHoldsTheClicksThatLanded(t *testing.T) {
 	for _, zone := range []string{"UTC", "America/Toronto", "Asia/Kathmandu", "Pacific/Kiritimati"} {
 		t.Run(zone, func(t *testing.T) {
-			w := aggregatortest.New(t)
+			w := empty(t)
 			w.SetZone(zone)
 			rng := rand.New(rand.NewPCG(1, 1))
 			w.Ship("a", hits(rng, 500, 60)...)
@@ -59,7 +59,7 @@ func TestARebuildHoldsTheClicksThatLanded(t *testing.T) {
 }
 
 func TestWhatHasLandedEndsAtTheFirstHole(t *testing.T) {
-	w := aggregatortest.New(t)
+	w := empty(t)
 	rng := rand.New(rand.NewPCG(2, 2))
 	w.Ship("a", hits(rng, 100, 5)...)
 	late := w.Land("a", hits(rng, 100, 5)...)
@@ -78,7 +78,7 @@ func TestWhatHasLandedEndsAtTheFirstHole(t *testing.T) {
 }
 
 func TestTheBoundsOfTheRollupsDoNotChangeWhatHasLanded(t *testing.T) {
-	w := aggregatortest.New(t)
+	w := empty(t)
 	rng := rand.New(rand.NewPCG(3, 3))
 	for range 3 {
 		w.Ship("a", hits(rng, 100, 5)...)
@@ -94,7 +94,7 @@ func TestTheBoundsOfTheRollupsDoNotChangeWhatHasLanded(t *testing.T) {
 }
 
 func TestCheckRebuildsWhatIsNotWhole(t *testing.T) {
-	w := aggregatortest.New(t)
+	w := empty(t)
 	ctx := t.Context()
 	w.Ship("a", hits(rand.New(rand.NewPCG(4, 4)), 300, 5)...)
 	l := newLive(t, w)
@@ -126,7 +126,7 @@ func TestCheckRebuildsWhatIsNotWhole(t *testing.T) {
 }
 
 func TestDaysThatLeftTheWindowAreTakenOut(t *testing.T) {
-	w := aggregatortest.New(t)
+	w := empty(t)
 	w.Ship("a", hits(rand.New(rand.NewPCG(5, 5)), 1000, 36)...)
 	l := newLive(t, w)
 	if _, err := l.Check(t.Context()); err != nil {
@@ -171,7 +171,7 @@ func TestDaysThatLeftTheWindowAreTakenOut(t *testing.T) {
 var errPlug = errors.New("the plug was pulled")
 
 func TestARebuildThatDiesLeavesNoMarkAndTheNextCheckBeginsAgain(t *testing.T) {
-	w := aggregatortest.New(t)
+	w := empty(t)
 	rng := rand.New(rand.NewPCG(6, 6))
 	w.Ship("a", hits(rng, 100, 3)...)
 	l := newLive(t, w)
@@ -209,7 +209,7 @@ func TestARebuildThatDiesLeavesNoMarkAndTheNextCheckBeginsAgain(t *testing.T) {
 }
 
 func TestOfTwoRebuildsOneSkips(t *testing.T) {
-	w := aggregatortest.New(t)
+	w := empty(t)
 	w.Ship("a", hits(rand.New(rand.NewPCG(7, 7)), 50, 3)...)
 	one, other := newLive(t, w), newLive(t, w)
 	asked := false

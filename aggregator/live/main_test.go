@@ -10,10 +10,17 @@ import (
 	"time"
 
 	"fairlead/aggregator/aggregatortest"
+	"fairlead/cmd/stores/storestest"
 	"fairlead/schema"
 )
 
-func TestMain(m *testing.M) { os.Exit(aggregatortest.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(storestest.Main(m)) }
+
+// empty returns a world in which nothing has happened.
+func empty(t testing.TB) *aggregatortest.World {
+	t.Helper()
+	return aggregatortest.New(t, storestest.ClickHouse(t).Fresh(t).Conn(t), storestest.Redis(t).Fresh(t).Client(t))
+}
 
 // noon is the present of these tests.
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)

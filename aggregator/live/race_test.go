@@ -129,7 +129,7 @@ func TestCountingBesideRebuildsEndsExact(t *testing.T) {
 	if os.Getenv("FAIRLEAD_CHAOS") == "1" {
 		batches = 60
 	}
-	w := aggregatortest.New(t)
+	w := empty(t)
 	rng := rand.New(rand.NewPCG(8, 8))
 	var counters [nodes]*counter
 	for i := range counters {

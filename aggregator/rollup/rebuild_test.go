@@ -5,12 +5,10 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
-
-	"fairlead/aggregator/aggregatortest"
 )
 
 func TestARebuildMakesEverythingAnewFromTheFacts(t *testing.T) {
-	w := aggregatortest.New(t)
+	w := empty(t)
 	w.SetZone("America/Toronto")
 	zone := mustLoad(t, "America/Toronto")
 	rng := rand.New(rand.NewPCG(21, 22))
@@ -51,7 +49,7 @@ func TestARebuildMakesEverythingAnewFromTheFacts(t *testing.T) {
 }
 
 func TestAnotherTimeZoneCutsAllMonthsAnew(t *testing.T) {
-	w := aggregatortest.New(t)
+	w := empty(t)
 	rng := rand.New(rand.NewPCG(23, 24))
 	r := newRollup(t, w)
 	from := time.Date(2026, 9, 30, 18, 0, 0, 0, time.UTC)
@@ -70,7 +68,7 @@ func TestAnotherTimeZoneCutsAllMonthsAnew(t *testing.T) {
 }
 
 func TestAChangeOfZoneThatIsCutShortIsFinishedByTheNextRun(t *testing.T) {
-	w := aggregatortest.New(t)
+	w := empty(t)
 	rng := rand.New(rand.NewPCG(25, 26))
 	r := newRollup(t, w)
 	w.Ship("a", hits(rng, 200, november, november.AddDate(0, 2, 0))...)
@@ -94,7 +92,7 @@ func TestAChangeOfZoneThatIsCutShortIsFinishedByTheNextRun(t *testing.T) {
 }
 
 func TestAMonthWhoseFactsAreGoneKeepsItsFigures(t *testing.T) {
-	w := aggregatortest.New(t)
+	w := empty(t)
 	rng := rand.New(rand.NewPCG(27, 28))
 	w.Ship("a", hits(rng, 50, november.AddDate(0, -2, 0), november.AddDate(0, -2, 5))...)
 	w.Ship("a", hits(rng, 50, november, november.AddDate(0, 0, 5))...)

@@ -78,7 +78,7 @@ func TestFiguresEqualARecountInEveryZone(t *testing.T) {
 		{"Australia/Lord_Howe", "2026-04-03T00:00:00Z", "2026-04-07T00:00:00Z", "the clock moves by half an hour"},
 	} {
 		t.Run(c.zone+", "+c.why, func(t *testing.T) {
-			w := aggregatortest.New(t)
+			w := empty(t)
 			w.SetZone(c.zone)
 			rng := rand.New(rand.NewPCG(1, 2))
 			r := newRollup(t, w)

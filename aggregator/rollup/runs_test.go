@@ -27,7 +27,7 @@ func staging(w *aggregatortest.World) uint64 {
 }
 
 func TestARunTakesUpWhatIsNewAndNothingElse(t *testing.T) {
-	w := aggregatortest.New(t)
+	w := empty(t)
 	r := newRollup(t, w)
 	rng := rand.New(rand.NewPCG(3, 4))
 	day := func(n int) (time.Time, time.Time) {
@@ -79,7 +79,7 @@ func TestARunTakesUpWhatIsNewAndNothingElse(t *testing.T) {
 }
 
 func TestAShipmentThatChangesBehindTheBoundIsFoundByComparingAll(t *testing.T) {
-	w := aggregatortest.New(t)
+	w := empty(t)
 	r := newRollup(t, w)
 	rng := rand.New(rand.NewPCG(5, 6))
 	w.Ship("a", hits(rng, 20, november, november.AddDate(0, 0, 1))...)
@@ -105,7 +105,7 @@ func TestAShipmentThatChangesBehindTheBoundIsFoundByComparingAll(t *testing.T) {
 var errPlug = errors.New("the plug was pulled")
 
 func TestACrashAfterAnyStepIsRepairedByTheNextRun(t *testing.T) {
-	w := aggregatortest.New(t)
+	w := empty(t)
 	rng := rand.New(rand.NewPCG(7, 8))
 	w.Ship("a", hits(rng, 50, november, november.AddDate(0, 0, 3))...)
 	mustRun(t, newRollup(t, w))
@@ -147,7 +147,7 @@ func TestReadersSeeAMonthBeforeOrAfterNeverBetween(t *testing.T) {
 	if chaos() {
 		runs = 400
 	}
-	w := aggregatortest.New(t)
+	w := empty(t)
 	r := newRollup(t, w)
 	const partners = 30
 	// Each shipment brings every partner one click on each of two days: whoever reads, finds all alike.
@@ -208,7 +208,7 @@ func TestReadersSeeAMonthBeforeOrAfterNeverBetween(t *testing.T) {
 }
 
 func TestARunThatFindsAnotherAtWorkSkips(t *testing.T) {
-	w := aggregatortest.New(t)
+	w := empty(t)
 	w.Ship("a", hits(rand.New(rand.NewPCG(9, 9)), 20, november, november.AddDate(0, 0, 1))...)
 	one, other := newRollup(t, w), newRollup(t, w)
 	asked := false
@@ -231,7 +231,7 @@ func TestARunThatFindsAnotherAtWorkSkips(t *testing.T) {
 }
 
 func TestARunThatLostItsLockSwapsNothingIn(t *testing.T) {
-	w := aggregatortest.New(t)
+	w := empty(t)
 	rng := rand.New(rand.NewPCG(10, 10))
 	w.Ship("a", hits(rng, 20, november, november.AddDate(0, 0, 1))...)
 	slow, quick := newRollup(t, w), newRollup(t, w)
@@ -259,7 +259,7 @@ func TestARunThatLostItsLockSwapsNothingIn(t *testing.T) {
 }
 
 func TestASuccessorTakesThePreparedFiguresAwayFromARunThatSleptAfterItsLastQuestion(t *testing.T) {
-	w := aggregatortest.New(t)
+	w := empty(t)
 	rng := rand.New(rand.NewPCG(11, 11))
 	w.Ship("a", hits(rng, 20, november, november.AddDate(0, 0, 1))...)
 	slow, quick := newRollup(t, w), newRollup(t, w)
@@ -290,7 +290,7 @@ func TestASuccessorTakesThePreparedFiguresAwayFromARunThatSleptAfterItsLastQuest
 }
 
 func TestTokensRiseEvenWhenRedisForgetsThem(t *testing.T) {
-	w := aggregatortest.New(t)
+	w := empty(t)
 	r := newRollup(t, w)
 	rng := rand.New(rand.NewPCG(12, 12))
 	var last uint64
@@ -315,7 +315,7 @@ func TestTokensRiseEvenWhenRedisForgetsThem(t *testing.T) {
 }
 
 func TestWithoutRedisNothingIsRolledUp(t *testing.T) {
-	w := aggregatortest.New(t)
+	w := empty(t)
 	w.Ship("a", hits(rand.New(rand.NewPCG(1, 1)), 5, november, november.AddDate(0, 0, 1))...)
 	away := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
 	defer away.Close()

@@ -13,10 +13,17 @@ import (
 	"fairlead/aggregator/aggregatortest"
 	"fairlead/aggregator/live"
 	"fairlead/aggregator/rollup"
+	"fairlead/cmd/stores/storestest"
 	"fairlead/schema"
 )
 
-func TestMain(m *testing.M) { os.Exit(aggregatortest.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(storestest.Main(m)) }
+
+// empty returns a world in which nothing has happened.
+func empty(t testing.TB) *aggregatortest.World {
+	t.Helper()
+	return aggregatortest.New(t, storestest.ClickHouse(t).Fresh(t).Conn(t), storestest.Redis(t).Fresh(t).Client(t))
+}
 
 // noon is the present of these tests.
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -41,7 +48,7 @@ type directoryEntry struct {
 // newWorld ships hits of two nodes over three months, and derives everything.
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{World: aggregatortest.New(t), rng: rand.New(rand.NewPCG(1, 2))}
+	w := &world{World: empty(t), rng: rand.New(rand.NewPCG(1, 2))}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	now := func() time.Time { return noon }
 	w.rollup = rollup.New(rollup.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log})
