@@ -152,7 +152,7 @@ func (l *Log) markDirtyLocked() {
 // handOutLocked makes seq the last number.
 func (l *Log) handOutLocked(seq uint64) {
 	l.seq = seq
-	l.live.appended = seal(seq)
+	l.live.handOut(seq)
 	l.appended.Store(seq)
 	if seq >= l.nudgeSeq {
 		l.nudgeSeq = ^uint64(0)

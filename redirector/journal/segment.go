@@ -162,12 +162,17 @@ func (s segmentInfo) header(seed uint32, node NodeID, now time.Time) []byte {
 func survive(before bool, mem []byte, ok *bool) {
 	debug.SetPanicOnFault(before)
 	if r := recover(); r != nil {
-		fault, is := r.(interface{ Addr() uintptr })
-		if !is || fault.Addr()-uintptr(unsafe.Pointer(unsafe.SliceData(mem))) >= uintptr(len(mem)) {
+		if !faultWithin(r, mem) {
 			panic(r)
 		}
 		*ok = false
 	}
+}
+
+// faultWithin tells whether what was recovered is the fault of an address within mem.
+func faultWithin(recovered any, mem []byte) bool {
+	fault, is := recovered.(interface{ Addr() uintptr })
+	return is && fault.Addr()-uintptr(unsafe.Pointer(unsafe.SliceData(mem))) < uintptr(len(mem))
 }
 
 var errNoHeader = errors.New("segment header is all zeros")

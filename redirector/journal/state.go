@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"os"
+	"runtime/debug"
 	"sync/atomic"
 	"unsafe"
 
@@ -160,6 +161,7 @@ func (p *livePage) read(boot uint64) (s liveState) {
 
 // begin makes the page hold for this boot. The magic number comes last: without it the rest is not looked at.
 func (p *livePage) begin(boot, appended, synced uint64, runs []run) {
+	defer p.survive(debug.SetPanicOnFault(true))
 	atomic.StoreUint64(&p.magic, 0)
 	atomic.StoreUint64(&p.boot, boot)
 	atomic.StoreUint64(&p.appended, seal(appended))
@@ -171,14 +173,36 @@ func (p *livePage) begin(boot, appended, synced uint64, runs []run) {
 	atomic.StoreUint64(&p.magic, liveMagic^boot)
 }
 
+// handOut notes the last number handed out, in one store of one word.
+func (p *livePage) handOut(seq uint64) {
+	defer p.survive(debug.SetPanicOnFault(true))
+	p.appended = seal(seq)
+}
+
+func (p *livePage) setSynced(seq uint64) {
+	defer p.survive(debug.SetPanicOnFault(true))
+	p.synced = seal(seq)
+}
+
 func (p *livePage) addRun(i int, r run) {
+	defer p.survive(debug.SetPanicOnFault(true))
 	atomic.StoreUint64(&p.runs[i].reason, uint64(r.reason))
 	atomic.StoreUint64(&p.runs[i].from, seal(r.from))
 }
 
 // clearRuns goes from the last to the first, so that what is left is always a beginning.
 func (p *livePage) clearRuns() {
+	defer p.survive(debug.SetPanicOnFault(true))
 	for i := maxRuns - 1; i >= 0; i-- {
 		atomic.StoreUint64(&p.runs[i].from, 0)
+	}
+}
+
+// survive is deferred by whoever writes the page. One that cannot be had is not worth a crash: the page
+// then says less than there is, and the records say the rest.
+func (p *livePage) survive(before bool) {
+	debug.SetPanicOnFault(before)
+	if r := recover(); r != nil && !faultWithin(r, unsafe.Slice((*byte)(unsafe.Pointer(p)), liveBytes)) {
+		panic(r)
 	}
 }

@@ -139,7 +139,7 @@ func (l *Log) syncRound() error {
 	}
 	l.mark.Store(&to)
 	l.synced.Store(recorded)
-	l.live.synced = seal(recorded)
+	l.live.setSynced(recorded)
 
 	for _, s := range full {
 		if err := s.unmap(); err != nil {
