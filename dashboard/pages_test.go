@@ -232,7 +232,7 @@ func TestReportingIsTheSameAsItsCSV(t *testing.T) {
 
 	wrong := v.get("/reporting?from=2026-03-02&to=2026-03-01")
 	wrong.wants(t, "a wrong range", http.StatusUnprocessableEntity, `value="2026-03-02"`)
-	wrong.reads(t, "a wrong range", "the last day, 2026-03-01, lies before the first, 2026-03-02.")
+	wrong.reads(t, "a wrong range", "The last day, 2026-03-01, lies before the first, 2026-03-02.")
 	v.get("/reporting.csv?from=x&to=y").wants(t, "a wrong range as CSV", http.StatusUnprocessableEntity)
 	v.get("/reporting?month=<script>").wants(t, "a hostile month", http.StatusUnprocessableEntity, "&lt;script&gt;")
 }

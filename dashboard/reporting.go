@@ -4,6 +4,8 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"unicode"
+	"unicode/utf8"
 
 	"fairlead/dashboard/figures"
 	"fairlead/dashboard/period"
@@ -102,7 +104,7 @@ func (d *Dashboard) reporting(r *request) (reply, error) {
 	}
 	switch {
 	case wrong != "":
-		v.From, v.To, v.Alert = r.FormValue("from"), r.FormValue("to"), wrong
+		v.From, v.To, v.Alert = r.FormValue("from"), r.FormValue("to"), sentence(wrong)
 		return reply{status: http.StatusUnprocessableEntity, page: v}, nil
 	case err != nil:
 		d.log.Warn("the figures do not answer", "err", err)
@@ -123,6 +125,12 @@ func (d *Dashboard) reporting(r *request) (reply, error) {
 	v.CSV = rep.address("/reporting.csv", rep.open)
 	v.NotCounted = notCounted(v.Span, rep.sum)
 	return reply{page: v}, nil
+}
+
+// sentence begins an error's text with a capital letter and ends it with a full stop.
+func sentence(s string) string {
+	first, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + s[n:] + "."
 }
 
 // tiles are the totals, each set against the span before.
@@ -166,7 +174,7 @@ func (rep report) total() templates.Row {
 func (d *Dashboard) reportingCSV(r *request) (reply, error) {
 	rep, wrong, err := d.report(r)
 	if wrong != "" {
-		return d.problem(r, http.StatusUnprocessableEntity, "This span cannot be shown", wrong+".", "To the report", "/reporting"), nil
+		return d.problem(r, http.StatusUnprocessableEntity, "This span cannot be shown", sentence(wrong), "To the report", "/reporting"), nil
 	}
 	if err != nil {
 		return reply{}, err

@@ -43,7 +43,7 @@ func made() map[string]View {
 		Year:       Tile{Clicks: Known(61204), Visitors: Known(49871), Change: NewChange(61204, 64901, "1 December 2025 – 22 November 2026", "1 December 2024 – 22 November 2025", "the year before")},
 		Chart:      BarChart{Bars: chart.NewBars(monthPoints(), 216), Text: "Clicks by month from December 2025 to November 2026. The highest month is October 2026 with 7,320."},
 		MonthTable: Table{Title: "Clicks by month", Head: "Month", Rows: rows(12, false)},
-		Trend:      Trend{Line: chart.NewLine(dayPoints(30), 72), Text: "Clicks by day, 25 October to 23 November 2026, between 96 and 331 a day.", Total: Known(6288), Change: NewChange(6054, 6054, "a", "b", "the 29 days before"), First: "25 Oct", Last: "23 Nov"},
+		Trend:      Trend{Line: chart.NewLine(dayPoints(30), 104), Text: "Clicks by day, 25 October to 23 November 2026, between 96 and 331 a day.", Total: Known(6288), Change: NewChange(6054, 6054, "a", "b", "the 29 days before"), First: "25 Oct", Last: "23 Nov"},
 		DayTable:   Table{Title: "Clicks by day", Head: "Day", Rows: rows(30, true)},
 		TopLinks: []TopLink{
 			{Name: "/ada", Href: link.URL, To: link.To, Clicks: 3120, Share: "100%"},
@@ -89,7 +89,7 @@ func made() map[string]View {
 	days.Rows = rows(30, true)
 	days.Chart = BarChart{Bars: chart.NewBars(dayPoints(30), 216), Text: "Clicks by day."}
 	wrong := Reporting{Shell: at("Reporting", "/reporting"), Presets: presets(period.Custom), From: "2026-11-02", To: "2026-11-01", Last: "2026-11-23",
-		Alert: "the last day, 2026-11-01, lies before the first, 2026-11-02"}
+		Alert: "The last day, 2026-11-01, lies before the first, 2026-11-02."}
 	reportingAway := Reporting{Shell: at("Reporting", "/reporting"), Presets: presets(period.Past12Months), From: "2025-12-01", To: "2026-11-23", Last: "2026-11-23", Away: true}
 
 	links := Links{Shell: at("Links", "/links"), Span: "Past 30 days and past 12 months", Links: []LinkRow{
