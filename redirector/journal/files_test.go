@@ -210,3 +210,60 @@ func TestAMissingSegmentIsAGap(t *testing.T) {
 		p.check(t, lost, false, name+" missing")
 	}
 }
+
+// TestASegmentRemovedUnderTheLog is told to readers that come by afterwards.
+func TestASegmentRemovedUnderTheLog(t *testing.T) {
+	dir := ramDir(t)
+	l := open(t, dir)
+	add(t, l, 200)
+	mustSync(t, l)
+	if err := os.Remove(filepath.Join(dir, segmentName(2))); err != nil {
+		t.Fatal(err)
+	}
+	from, to := l.segments[1].base, l.segments[2].base-1
+	lines := read(t, l, 1)
+	if got := lines[from-1]; got.gap != (Gap{from, to, ReasonCorrupt}) {
+		t.Errorf("got %+v, want the gap %d to %d", got, from, to)
+	}
+	if got := lines[from]; got.seq != to+1 || got.gap != (Gap{}) {
+		t.Errorf("got %+v, want record %d", got, to+1)
+	}
+	if c := l.Corruptions(); len(c) != 1 || c[0].Segment != 2 {
+		t.Errorf("got %v, want one in segment 2", c)
+	}
+}
+
+// TestASegmentOutOfOrderIsSetAside makes one that says that it begins before the one before it.
+func TestASegmentOutOfOrderIsSetAside(t *testing.T) {
+	dir := ramDir(t)
+	l := open(t, dir)
+	add(t, l, 100)
+	s := segmentInfo{num: 99, base: 2, size: minSegment}
+	b := s.header(seedOf(l.salt, 99), l.Node(), l.opt.Now())
+	if err := errors.Join(l.Close(), os.WriteFile(filepath.Join(dir, s.name()), b, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	l = open(t, dir)
+	wantRecords(t, l, 1, 100)
+	if c := l.Corruptions(); len(c) != 1 || c[0].Segment != 99 {
+		t.Errorf("got %v, want one in segment 99", c)
+	}
+	if _, err := os.Stat(filepath.Join(dir, quarantineName, s.name())); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestZerosStandInForFallocate(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	const n = 3<<20 + 5
+	if err := writeZeros(f, n); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := f.Stat(); err != nil || st.Size() != n {
+		t.Error(st.Size(), err)
+	}
+}
