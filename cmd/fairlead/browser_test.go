@@ -22,6 +22,7 @@ func TestAPartnerSeesAClickArrive(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := m.addresses()
+	eventually(t, 10*time.Second, "the start has said everything", func() bool { return strings.Contains(m.log.String(), "Ctrl-C") })
 	for _, said := range []string{a.Redirector + "/" + demo.PartnerSlug(), demo.PartnerEmail(), demo.AdminEmail, state.Password, "analyst add"} {
 		if !strings.Contains(m.log.String(), said) {
 			t.Errorf("the start does not print %q", said)

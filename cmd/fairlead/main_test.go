@@ -261,6 +261,17 @@ func children(t testing.TB, pid int) []int {
 	return out
 }
 
+// processesOf lists the processes that were started with something of a folder.
+func processesOf(dir string) (out []string) {
+	names, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, name := range names {
+		if line, err := os.ReadFile(name); err == nil && bytes.Contains(line, []byte(dir)) {
+			out = append(out, string(bytes.ReplaceAll(line, []byte{0}, []byte{' '})))
+		}
+	}
+	return out
+}
+
 // alive reports whether a process runs.
 func alive(pid int) bool {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))

@@ -93,8 +93,8 @@ func TestAClickTravelsFromTheLinkToTheRollup(t *testing.T) {
 		t.Errorf("the rollup has %d clicks of Ada's, want at least 3", got)
 	}
 	m.stop()
-	if kids := children(t, os.Getpid()); len(kids) != 0 {
-		t.Errorf("processes left behind: %v", kids)
+	if left := processesOf(m.dir); len(left) != 0 {
+		t.Errorf("processes left behind: %v", left)
 	}
 }
 
@@ -288,7 +288,7 @@ func TestUpSaysInOneSentenceWhyItCannotStart(t *testing.T) {
 					t.Errorf("the sentence %q does not name %q", last, w)
 				}
 			}
-			if strings.Contains(said, "goroutine") || strings.Contains(said, "ready in") {
+			if strings.Contains(said, "goroutine") || strings.Contains(said, "\nready in") {
 				t.Errorf("up said\n%s", said)
 			}
 		})
