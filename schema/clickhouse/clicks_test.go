@@ -20,7 +20,7 @@ func TestTheClickIDOfARowIsTheOneInTheURL(t *testing.T) {
 	ids := []schema.ClickID{
 		{At: 0, Link: 0, Nonce: 0, Tag: 0},
 		{At: 1, Link: 1, Nonce: 1, Tag: 1},
-		{At: 10413791999999, Link: 1<<32 - 1, Nonce: 1<<48 - 1, Tag: 1<<64 - 1},
+		{At: 9223372036000, Link: 1<<32 - 1, Nonce: 1<<48 - 1, Tag: 1<<64 - 1},
 		{At: 1431857117000, Link: 255, Nonce: 256, Tag: 1 << 63},
 	}
 	for range 500 {
