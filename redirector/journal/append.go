@@ -19,11 +19,11 @@ var fullErrors = func() (e [len(reasonCodes)]*FullError) {
 	return e
 }()
 
-// Append adds a record and returns its number. With a nil error the record survives SIGKILL of the process, and a power
-// loss once Synced has reached the number. The record may be used again at once.
+// Append adds a record and returns its number. With a nil error the record survives SIGKILL of the process, and a
+// power loss once Synced has reached the number. The record may be used again at once.
 //
-// With ErrFull and ErrRecordTooLarge nothing is recorded, but the number is used up and readers get a gap for
-// it. With ErrClosed there is no number.
+// With ErrFull and ErrRecordTooLarge nothing is recorded, but the number is used up and readers get a gap for it.
+// With ErrClosed there is no number.
 func (l *Log) Append(record []byte) (seq uint64, err error) {
 	if len(record) > l.maxRecord {
 		return l.refuse()

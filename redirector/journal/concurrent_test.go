@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// TestAppendersReadersAndSinksAtOnce lets all of them run on tiny segments, and counts: each reader sees each record once and in order.
+// TestAppendersReadersAndSinksAtOnce lets all of them run on tiny segments, and counts: each reader sees each
+// record once and in order.
 func TestAppendersReadersAndSinksAtOnce(t *testing.T) {
 	perWorker := 4000
 	if chaos() {

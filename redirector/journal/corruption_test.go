@@ -12,7 +12,8 @@ import (
 // chaos tells whether tests run at full length.
 func chaos() bool { return os.Getenv("FAIRLEAD_CHAOS") == "1" }
 
-// every returns the step of a walk over all bytes: one at full length, otherwise one that meets every residue of eight.
+// every returns the step of a walk over all bytes: one at full length, otherwise one that meets every residue of
+// eight.
 func every(short int) int {
 	if chaos() {
 		return 1
@@ -121,8 +122,8 @@ func (p *patient) options(o *Options) {
 	o.Faults = nil
 }
 
-// check opens the damaged journal and fails unless exactly the numbers in lost are missing, each told as a gap, and as damage if
-// it was known to be on disk; and unless ten more records go in and come out.
+// check opens the damaged journal and fails unless exactly the numbers in lost are missing, each told as a gap,
+// and as damage if it was known to be on disk; and unless ten more records go in and come out.
 func (p *patient) check(t *testing.T, lost map[uint64]bool, allSynced bool, what string) {
 	t.Helper()
 	l := open(t, p.rig.dir, p.options)

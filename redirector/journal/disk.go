@@ -35,8 +35,8 @@ type Event struct {
 }
 
 // Faults lets a test watch and break the journal. It is called around every operation; an error that it returns
-// becomes the operation's error, with Done false instead of it, with Done true although it took place. It must not call
-// the log back.
+// becomes the operation's error, with Done false instead of it, with Done true although it took place. It must not
+// call the log back.
 type Faults func(Event) error
 
 // A disk is the directory as the journal changes it. Every change goes through here.

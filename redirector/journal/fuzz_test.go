@@ -24,8 +24,8 @@ func segmentOf(seed uint32, payloads ...[]byte) []byte {
 	return s.mem[:off]
 }
 
-// FuzzScanner gives a scanner any bytes, if signed with a right checksum over the first record. What it takes for a record must be one: written
-// again at its place it gives the same bytes.
+// FuzzScanner gives a scanner any bytes, if signed with a right checksum over the first record. What it takes for
+// a record must be one: written again at its place it gives the same bytes.
 func FuzzScanner(f *testing.F) {
 	const seed = 0x5EED
 	whole := segmentOf(seed, []byte("first"), []byte{}, nil, bytes.Repeat([]byte{0}, 5000), []byte("last"))

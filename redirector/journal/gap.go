@@ -101,7 +101,8 @@ func decodeHoles(b []byte) holes {
 	return h
 }
 
-// at explains seq: the reason, or 0 if there is none, and the last number up to limit for which the same answer holds.
+// at explains seq: the reason, or 0 if there is none, and the last number up to limit for which the same answer
+// holds.
 func (h holes) at(seq, limit uint64) (reasonCode, uint64) {
 	i := sort.Search(len(h), func(i int) bool { return h[i].to >= seq })
 	switch {

@@ -137,12 +137,12 @@ func (l *Log) Node() NodeID {
 }
 
 // Renew moves every entry from the number from on to a new node id, for good: those that are recorded already keep
-// their numbers and are read with the new id. It is for the case that a store holds other records under the old id and the same
-// numbers, which happens when the image of a disk is restored. Numbers below from stay with the old node, as they were
-// shipped under it.
+// their numbers and are read with the new id. It is for the case that a store holds other records under the old id
+// and the same numbers, which happens when the image of a disk is restored. Numbers below from stay with the old
+// node, as they were shipped under it.
 //
-// A reader that is past from goes on without having told the entries' new node: make a new one at from.
-// Before its first entry under the new node it finds the gap 1 to from-1 with [ReasonRenewed].
+// A reader that is past from goes on without having told the entries' new node: make a new one at from. Before its
+// first entry under the new node it finds the gap 1 to from-1 with [ReasonRenewed].
 func (l *Log) Renew(from uint64, why string) (NodeID, error) {
 	l.renewMu.Lock()
 	defer l.renewMu.Unlock()

@@ -235,7 +235,8 @@ func (l *Log) loadSegment(num uint64, orderly bool) (*segmentInfo, error) {
 			l.corrupted(&CorruptionError{Segment: num, Err: err})
 			return s, nil
 		}
-		// The power went between the header's page and another one: the header is written again, where there is nothing.
+		// The power went between the header's page and another one: the header is written again, where there is
+		// nothing.
 		return s, errors.Join(
 			l.disk.write(f, s.name(), 0, s.header(seed, l.Node(), l.opt.Now())),
 			l.disk.sync(f, s.name(), 0, segmentHeader))

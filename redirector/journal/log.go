@@ -17,14 +17,15 @@ type Options struct {
 	// SegmentBytes is the size of a segment, 64 MiB if 0. It is rounded up to whole pages.
 	SegmentBytes int64
 
-	// MaxBytes bounds all segments together, the one made in advance included. 0: only the disk does. At least three segments.
+	// MaxBytes bounds all segments together, the one made in advance included. 0: only the disk does. At least
+	// three segments.
 	MaxBytes int64
 
 	// SyncEvery is how long after an Append its round of syncing begins, 100 ms if 0.
 	SyncEvery time.Duration
 
-	// Sinks are the names that have a cursor. A segment is removed when all of them have passed it; without sinks none ever is.
-	// The cursor of a name left out is kept, but holds nothing back.
+	// Sinks are the names that have a cursor. A segment is removed when all of them have passed it; without sinks
+	// none ever is. The cursor of a name left out is kept, but holds nothing back.
 	Sinks []string
 
 	// Logger is told of what an operator must know; nil: slog.Default.
@@ -160,10 +161,11 @@ type mark struct {
 	off int64
 }
 
-// Open opens the journal in dir, which it makes if needed and locks, brings it into order after whatever end it had, and
-// starts a fresh segment. If there is no room for one the log opens all the same, and Ready says so.
+// Open opens the journal in dir, which it makes if needed and locks, brings it into order after whatever end it
+// had, and starts a fresh segment. If there is no room for one the log opens all the same, and Ready says so.
 //
-// Errors to tell apart: *LockedError, *VersionError, *OriginError. Damage to the records is no error here: see Corruptions.
+// Errors to tell apart: *LockedError, *VersionError, *OriginError. Damage to the records is no error here: see
+// Corruptions.
 func Open(dir string, opt Options) (l *Log, err error) {
 	if err := opt.complete(); err != nil {
 		return nil, err

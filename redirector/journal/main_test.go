@@ -48,7 +48,8 @@ func hold(dir string) {
 	}
 }
 
-// appendUntilKilled appends from several goroutines and prints each number that Append has answered. A sink follows, so that segments go.
+// appendUntilKilled appends from several goroutines and prints each number that Append has answered. A sink
+// follows, so that segments go.
 func appendUntilKilled(dir string) {
 	opt := Options{SegmentBytes: 64 << 10, SyncEvery: time.Millisecond, Logger: quiet(), Sinks: []string{"a"}}
 	if at, err := strconv.ParseInt(os.Getenv(killEnv), 10, 64); err == nil {

@@ -126,7 +126,8 @@ func (s *machine) read(t *rapid.T) {
 	s.verify(t, from)
 }
 
-// verify reads from the number from on and fails on the first number that has not its fate. It returns where it ended.
+// verify reads from the number from on and fails on the first number that has not its fate. It returns where it
+// ended.
 func (s *machine) verify(t *rapid.T, from uint64) {
 	synced := s.log.Synced()
 	passed := min(s.m.cursors["a"], s.m.cursors["b"])

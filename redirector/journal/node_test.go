@@ -43,8 +43,8 @@ func TestTheNodeStaysWithItsDirectory(t *testing.T) {
 	}
 }
 
-// TestACopyIsAnotherNode copies a journal that is closed, killed, or open, and reads the copy: the old node's entries, then the gap that opens the new
-// node's numbers, then its records. The original goes on as it was.
+// TestACopyIsAnotherNode copies a journal that is closed, killed, or open, and reads the copy: the old node's
+// entries, then the gap that opens the new node's numbers, then its records. The original goes on as it was.
 func TestACopyIsAnotherNode(t *testing.T) {
 	for name, end := range map[string]func(*testing.T, *Log){
 		"closed": func(t *testing.T, l *Log) { _ = l.Close() },
@@ -104,8 +104,8 @@ func TestACopyIsAnotherNode(t *testing.T) {
 	}
 }
 
-// TestACopyOfALivingJournal has cursors that were copied later than the segments: the copy must go on above them, or its first
-// records would be taken for confirmed.
+// TestACopyOfALivingJournal has cursors that were copied later than the segments: the copy must go on above them,
+// or its first records would be taken for confirmed.
 func TestACopyOfALivingJournal(t *testing.T) {
 	dir := ramDir(t)
 	l := open(t, dir, func(o *Options) { o.SegmentBytes = 64 << 10 })

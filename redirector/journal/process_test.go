@@ -53,9 +53,9 @@ func TestADirectoryBelongsToOneProcess(t *testing.T) {
 	}
 }
 
-// TestSIGKILLTakesNothingAnswered kills a process that appends, again and again over one journal, and looks for every number that
-// it had answered. The kills come from outside, after some answers or some time, and from inside, before some operation on
-// the files, from the first one of Open on.
+// TestSIGKILLTakesNothingAnswered kills a process that appends, again and again over one journal, and looks for
+// every number that it had answered. The kills come from outside, after some answers or some time, and from
+// inside, before some operation on the files, from the first one of Open on.
 func TestSIGKILLTakesNothingAnswered(t *testing.T) {
 	kills := 12
 	if chaos() {

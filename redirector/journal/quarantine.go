@@ -18,7 +18,8 @@ type damage struct {
 	at   uint64 // first number lost, or the offset
 }
 
-// Corruptions returns the damage found since Open, in the order of finding: by Open where the log may have been cut off, by readers elsewhere.
+// Corruptions returns the damage found since Open, in the order of finding: by Open where the log may have been
+// cut off, by readers elsewhere.
 func (l *Log) Corruptions() []*CorruptionError {
 	l.qmu.Lock()
 	defer l.qmu.Unlock()
@@ -49,7 +50,8 @@ func (l *Log) corrupted(c *CorruptionError) {
 	l.log.Error("journal is damaged; what was lost is recorded as a gap", "err", c, "kept", kept, "keepErr", err)
 }
 
-// keep puts the bytes of a damaged file aside, as a second name where that is enough: segments are never written again.
+// keep puts the bytes of a damaged file aside, as a second name where that is enough: segments are never written
+// again.
 func (d disk) keep(name string, segment bool) (kept string, err error) {
 	if err := os.MkdirAll(d.path(quarantineName), 0o700); err != nil {
 		return "", err

@@ -21,7 +21,8 @@ import (
 //	}
 //	err := r.Err()
 //
-// It may be called again later and goes on from where it was; WaitSynced tells when. A Reader is not safe for concurrent use. It must be closed.
+// It may be called again later and goes on from where it was; WaitSynced tells when. A Reader is not safe for
+// concurrent use. It must be closed.
 type Reader struct {
 	l    *Log
 	from uint64 // entries wholly below are passed over
@@ -47,8 +48,8 @@ type Reader struct {
 	err    error
 }
 
-// NewReader returns a reader whose first record is the first one at or above from. A gap that reaches up to from is told whole. What every sink has
-// confirmed may be gone; the reader then begins with the oldest entry there is.
+// NewReader returns a reader whose first record is the first one at or above from. A gap that reaches up to from
+// is told whole. What every sink has confirmed may be gone; the reader then begins with the oldest entry there is.
 func (l *Log) NewReader(from uint64) (*Reader, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,7 +73,8 @@ func (l *Log) indexLocked(seq uint64) int {
 	return sort.Search(len(l.segments), func(i int) bool { return l.segments[i].base > seq }) - 1
 }
 
-// Next goes to the next entry. It returns false at the watermark, with a nil Err, and after an error; either way it can be called again.
+// Next goes to the next entry. It returns false at the watermark, with a nil Err, and after an error; either way
+// it can be called again.
 func (r *Reader) Next() bool {
 	r.err = nil
 	for {
@@ -152,7 +154,8 @@ func (r *Reader) more() bool {
 	}
 }
 
-// below handles a place below all segments: up to upTo there is nothing to read. It returns false if the reader is to look again.
+// below handles a place below all segments: up to upTo there is nothing to read. It returns false if the reader is
+// to look again.
 func (r *Reader) below(upTo uint64) bool {
 	switch oldest := r.l.oldest(); {
 	case r.want >= oldest: // not removed by us
@@ -168,8 +171,8 @@ func (r *Reader) below(upTo uint64) bool {
 	}
 }
 
-// open turns to another segment. It answers gone for one that was removed because every sink has passed it. One that is missing
-// otherwise is read as empty.
+// open turns to another segment. It answers gone for one that was removed because every sink has passed it. One
+// that is missing otherwise is read as empty.
 func (r *Reader) open(info segmentInfo) (gone bool, err error) {
 	f, err := os.Open(r.l.disk.path(info.name()))
 	var src io.ReaderAt = f
@@ -191,7 +194,8 @@ func (r *Reader) open(info segmentInfo) (gone bool, err error) {
 	return false, nil
 }
 
-// turn looks up the node of want. If a node other than the first begins there it tells its opening gap and returns true.
+// turn looks up the node of want. If a node other than the first begins there it tells its opening gap and returns
+// true.
 func (r *Reader) turn() bool {
 	epochs := r.l.epochs.Load()
 	if epochs == r.epochs && r.want <= r.until {
@@ -253,7 +257,8 @@ func (r *Reader) Record() []byte { return r.record }
 // Gap returns the gap, if the entry is one.
 func (r *Reader) Gap() (Gap, bool) { return r.gap, r.gap.To != 0 }
 
-// Time returns when the record was appended, to the second and at most SyncEvery and one fsync early. It is zero for a gap.
+// Time returns when the record was appended, to the second and at most SyncEvery and one fsync early. It is zero
+// for a gap.
 func (r *Reader) Time() time.Time {
 	if r.unix == 0 {
 		return time.Time{}

@@ -221,7 +221,8 @@ func (l *Log) syncOld(first int) error {
 	return nil
 }
 
-// trim gives back the room behind the records of what was surveyed, and removes segments that hold no number. Bytes that are not zero stay.
+// trim gives back the room behind the records of what was surveyed, and removes segments that hold no number.
+// Bytes that are not zero stay.
 func (l *Log) trim(v survey) error {
 	var kept []segmentInfo
 	for i, s := range l.segments {

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// A rig is a directory whose disk can be filled, broken, and robbed of its power. It keeps, beside the real files, what of
-// them is surely on disk: what was synced.
+// A rig is a directory whose disk can be filled, broken, and robbed of its power. It keeps, beside the real files,
+// what of them is surely on disk: what was synced.
 type rig struct {
 	dir string
 
@@ -100,8 +100,8 @@ func resize(b []byte, n int) []byte {
 	return append(b, make([]byte, n-len(b))...)
 }
 
-// powerLoss takes from the files, at rnd's will, what was not synced: pages and sectors of them, whole files, removals. The log is
-// closed or has crashed. The machine then has another boot id.
+// powerLoss takes from the files, at rnd's will, what was not synced: pages and sectors of them, whole files,
+// removals. The log is closed or has crashed. The machine then has another boot id.
 func (r *rig) powerLoss(t failer, rnd *rand.Rand) {
 	t.Helper()
 	r.mu.Lock()

@@ -9,8 +9,8 @@ import (
 	"os"
 )
 
-// A slotFile keeps one small value through every crash: two slots of fixed size, written in turn and synced. Its space is allocated once, so that
-// it can still be written on a full disk.
+// A slotFile keeps one small value through every crash: two slots of fixed size, written in turn and synced. Its
+// space is allocated once, so that it can still be written on a full disk.
 //
 //	magic 8 | version 4 | length 4 | generation 8 | zeros 4 | crc 4 | value
 type slotFile struct {

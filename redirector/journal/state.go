@@ -66,8 +66,9 @@ const (
 
 const liveMagic = uint64(0x464C4A4C49564501)
 
-// A livePage is the mapped page that holds, from one append to the next, what SIGKILL must not take. It counts only under the boot id
-// that it was written with. Each number is a single aligned word with a check in its low 16 bits, so that it is never half written.
+// A livePage is the mapped page that holds, from one append to the next, what SIGKILL must not take. It counts
+// only under the boot id that it was written with. Each number is a single aligned word with a check in its low 16
+// bits, so that it is never half written.
 type livePage struct {
 	magic    uint64 // liveMagic XOR boot
 	boot     uint64 // hash of the boot id
