@@ -2,6 +2,7 @@ package journal
 
 import (
 	"errors"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -65,6 +66,7 @@ func (l *Log) makeNext() bool {
 	}
 	l.failed, l.making = after, false
 	waiting, losing := l.seq-l.recordedLocked(), len(l.runs) > 0 && !l.losing
+	refused := slices.ContainsFunc(l.runs, func(r run) bool { return r.reason <= codeDiskStalled })
 	if l.next != nil && (l.active == nil || len(l.runs) > 0) {
 		l.activateLocked()
 	}
@@ -80,7 +82,7 @@ func (l *Log) makeNext() bool {
 	case after != 0 && after != before:
 		l.log.Error("journal cannot get its next segment: records will be lost once this one is full",
 			"dir", l.disk.dir, "reason", after.String(), "err", err)
-	case after == 0 && (before != 0 || waiting > 0):
+	case after == 0 && (before != 0 || refused):
 		l.log.Warn("journal has a segment again", "dir", l.disk.dir, "unrecorded", waiting)
 	}
 	return after == 0

@@ -104,6 +104,10 @@ func (l *Log) settle(e end, v survey) error {
 	if lost.from <= lost.to {
 		l.reportHole(lost)
 	}
+	for _, r := range runs {
+		l.log.Warn("journal goes on behind numbers that hold no record", "dir", l.disk.dir,
+			"from", r.from, "upTo", last, "reason", r.reason.String())
+	}
 	if n := len(explained); n > maxHoles {
 		explained = explained[n-maxHoles:]
 	}
