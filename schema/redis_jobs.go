@@ -7,7 +7,7 @@ import (
 
 // Rollup is the hash in which the last rollup says what the rollups are: RollupGeneration, the token of the
 // last run that changed something, so that whoever caches a page made of rollups keeps it as long as this
-// stays the same; and RollupCompleteTo, up to when they contain every hit, in milliseconds since 1970.
+// stays the same; and RollupCompleteTo, up to when they contain every hit, in milliseconds since 1970, 0: not known.
 func (k Keys) Rollup() string { return k.Prefix + "rollup" }
 
 // The fields of Rollup.

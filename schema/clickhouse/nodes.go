@@ -48,7 +48,7 @@ func NodeStates(ctx context.Context, conn driver.Conn) ([]NodeState, error) {
 }
 
 // CompleteTo returns the moment up to which ClickHouse holds every hit that was answered; the zero
-// time when no node ever shipped.
+// time when no node ever shipped, or one that lives has not said yet.
 func CompleteTo(ctx context.Context, conn driver.Conn) (time.Time, error) {
 	states, err := NodeStates(ctx, conn)
 	if err != nil {
@@ -62,10 +62,15 @@ func CompleteTo(ctx context.Context, conn driver.Conn) (time.Time, error) {
 func completeTo(states []NodeState) time.Time {
 	var held, said time.Time
 	for _, s := range states {
-		if s.HoldsBack() && (held.IsZero() || s.CompleteTo.Before(held)) {
-			held = s.CompleteTo
+		if s.HoldsBack() {
+			if s.CompleteTo.Unix() <= 0 {
+				return time.Time{}
+			}
+			if held.IsZero() || s.CompleteTo.Before(held) {
+				held = s.CompleteTo
+			}
 		}
-		if s.CompleteTo.After(said) {
+		if s.CompleteTo.Unix() > 0 && s.CompleteTo.After(said) {
 			said = s.CompleteTo
 		}
 	}

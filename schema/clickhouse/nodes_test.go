@@ -34,6 +34,8 @@ func TestCompleteUpToIsTheEarliestOfTheNodesThatMayHaveMore(t *testing.T) {
 	expect("a node that stopped in order holds nothing back", at(9))
 	beat("b", 1, 10, "closed")
 	expect("all have stopped", at(10))
+	mustExec(t, conn, "INSERT INTO fairlead.shipments (node, month, first_seq, last_seq, state) VALUES ('c', 0, 1, 0, 'live')")
+	expect("a third one has not said anything yet", time.Time{})
 	beat("c", 0, 2, "live")
 	expect("a third one is far behind", at(2))
 	mustExec(t, conn, `INSERT INTO fairlead.directory_log (kind, id, version, data) VALUES ('node', 1, 1, '{"node":"c","reason":"asked"}')`)
