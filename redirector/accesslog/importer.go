@@ -3,6 +3,7 @@ package accesslog
 import (
 	"bufio"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,9 @@ import (
 	"fairlead/schema/directory"
 )
 
+//go:embed verdicts.sql
+var verdictsSQL string
+
 // Importer brings access logs into the stores, through the same pipeline as clicks of the edge.
 type Importer struct {
 	ClickHouse driver.Conn
@@ -35,7 +39,8 @@ type Importer struct {
 	// AllowLoopback is the directory's.
 	AllowLoopback bool
 	Rejects       string // file for lines that do not parse; made when there is one
-	LiveWait      time.Duration
+	LiveWait      time.Duration // for live counters that are being rebuilt, one minute
+	BatchRows     int           // of an insert, 500,000
 	Now           func() time.Time
 	Logger        *slog.Logger
 	// Progress, if not nil, is told how far a step is; total 0: unknown.
@@ -121,7 +126,7 @@ func (im *Importer) Import(ctx context.Context, path string, stdin io.Reader) (R
 	})
 	shipped := time.Now()
 	facts := ship.NewClickHouse(im.ClickHouse, ship.ClickHouseOptions{
-		Source: source, Enrich: im.Enrich, Cluster: im.Cluster, Closed: true, GiveUp: 6, Now: im.Now, Logger: im.Logger,
+		Source: source, Enrich: im.Enrich, Cluster: im.Cluster, Closed: true, MaxRows: im.BatchRows, GiveUp: 6, Now: im.Now, Logger: im.Logger,
 	})
 	err = facts.Drain(ctx)
 	r.Added = facts.Sent()
@@ -284,12 +289,7 @@ func (im *Importer) create(ctx context.Context, program schema.Program, paths ma
 // verdicts counts what became of the lines, as it stands in ClickHouse now.
 func (im *Importer) verdicts(ctx context.Context, r *Report) error {
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"log_comment": "fairlead import: verdicts"}))
-	rows, err := im.ClickHouse.Query(ctx, `
-		SELECT toString(verdict), count()
-		FROM fairlead.clicks
-		WHERE node = @node
-		  AND clicked_at BETWEEN fromUnixTimestamp64Milli(toInt64(@from), 'UTC') AND fromUnixTimestamp64Milli(toInt64(@to), 'UTC')
-		GROUP BY verdict`,
+	rows, err := im.ClickHouse.Query(ctx, verdictsSQL,
 		clickhouse.Named("node", r.Node), clickhouse.Named("from", r.From.UnixMilli()), clickhouse.Named("to", r.To.UnixMilli()))
 	if err != nil {
 		return fmt.Errorf("count the verdicts of the import: %w", err)

@@ -30,7 +30,7 @@ type conflict struct {
 
 func (c *conflict) Error() string {
 	if c.beyondOur > 0 {
-		return fmt.Sprintf("ClickHouse holds clicks of node %s up to seq %d, this journal has given out none from %d on", c.node, c.beyondOur, c.seq)
+		return fmt.Sprintf("ClickHouse holds clicks of node %s up to seq %d, which is more than this journal has given out; they are others from %d on", c.node, c.beyondOur, c.seq)
 	}
 	return fmt.Sprintf("ClickHouse holds click tag %016x under %s:%d, this journal %016x", c.theirs, c.node, c.seq, c.ours)
 }

@@ -28,7 +28,7 @@ type ClickHouseOptions struct {
 
 	FlushEvery    time.Duration // how long a click waits for others, 1 s
 	MaxRows       int           // of a batch, 500,000
-	MaxBytes      int           // of a batch's records, 256 MiB
+	MaxBytes      int           // of a batch's records, 64 MiB: the sink takes about six times that while it is far behind
 	InsertTimeout time.Duration // after which an insert counts as lost, 75 s; ClickHouse gives up after four fifths of it
 	Heartbeat     time.Duration // between two words of life when there is nothing to ship, 10 s
 	StopGrace     time.Duration // for the insert in flight when Run is told to stop, 5 s
@@ -44,7 +44,7 @@ type ClickHouseOptions struct {
 func (o *ClickHouseOptions) fillIn() {
 	def(&o.FlushEvery, time.Second)
 	def(&o.MaxRows, 500_000)
-	def(&o.MaxBytes, 256<<20)
+	def(&o.MaxBytes, 64<<20)
 	def(&o.InsertTimeout, 75*time.Second)
 	def(&o.Heartbeat, 10*time.Second)
 	def(&o.StopGrace, 5*time.Second)
@@ -211,6 +211,9 @@ func (s *ClickHouse) idle(ctx context.Context, drain bool) error {
 	return s.heartbeat(ctx, s.state())
 }
 
+// keepRows is how large a batch may be for its room to be kept for the next.
+const keepRows = 50_000
+
 // done is the end of a batch's way: only now does the cursor move.
 func (s *ClickHouse) done() error {
 	if err := s.opt.Source.Advance(SinkClickHouse, s.batch.last); err != nil {
@@ -225,6 +228,9 @@ func (s *ClickHouse) done() error {
 		s.m.gap(g)
 	}
 	s.cut.limit, s.fixed = 0, false
+	if s.batch.clicks() > keepRows && s.Position() >= s.opt.Source.Synced() {
+		s.batch, s.scratch = batch{}, scratch{} // the backlog is done: its room is not needed any more
+	}
 	s.batch.reset()
 	s.measure()
 	return nil

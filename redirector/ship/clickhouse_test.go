@@ -144,7 +144,7 @@ func TestACrashAtEachPoint(t *testing.T) {
 	r := newRig(t)
 	i := 0
 	for _, point := range []string{"killed", "asking", "insert", "inserted 0", "inserted 1", "gaps", "shipped", "advanced"} {
-		for n := range times(2, 4) {
+		for n := range times(1, 4) {
 			for _, forgets := range []bool{false, true} {
 				i++
 				src := newMemory(fmt.Sprintf("n%d", i))

@@ -151,7 +151,7 @@ func (s *ClickHouse) writeGaps(ctx context.Context, b *batch) error {
 
 // silence is after how much of it ClickHouse gives up an insert whose data do not come. Without this setting a kill waits for
 // five minutes: an insert looks whether it was killed when data come, or when it has waited this long.
-func (s *ClickHouse) silence() time.Duration { return s.opt.InsertTimeout / 5 }
+func (s *ClickHouse) silence() time.Duration { return s.opt.InsertTimeout / 10 }
 
 // seconds is a duration as a setting: whole, and not 0, which means for ever.
 func seconds(d time.Duration) int { return max(1, int(d.Seconds())) }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
 // proxy stands between a sink and a store and can make an exchange fail in ways that a store alone
@@ -196,7 +197,11 @@ func (c *exchange) down() {
 		c.mu.Unlock()
 		switch {
 		case deaf && n > 0:
+			// The store speaks already while the client still sends: let it end.
+			_ = c.server.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+			_, _ = io.Copy(io.Discard, c.server)
 			c.p.drop(c.client)
+			_ = c.server.SetReadDeadline(time.Time{})
 			_, _ = io.Copy(io.Discard, c.server)
 			c.p.drop(c.server)
 			return

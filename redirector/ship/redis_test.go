@@ -70,7 +70,7 @@ func (r *liveRig) sink(rdb redis.UniversalClient, src Source, set ...func(*Redis
 
 func (r *liveRig) drain(s *Redis) {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
 	defer cancel()
 	if err := s.Drain(ctx); err != nil {
 		r.t.Fatalf("%v\n%s", err, r.log)

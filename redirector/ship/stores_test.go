@@ -75,7 +75,7 @@ func (r *rig) through() driver.Conn {
 
 func (r *rig) sink(conn driver.Conn, src Source, set ...func(*ClickHouseOptions)) *ClickHouse {
 	opt := ClickHouseOptions{
-		Source: src, Enrich: r.data, Dir: r.t.TempDir(), FlushEvery: time.Millisecond, MaxRows: 500, InsertTimeout: 30 * time.Second,
+		Source: src, Enrich: r.data, Dir: r.t.TempDir(), FlushEvery: time.Millisecond, MaxRows: 500, InsertTimeout: 10 * time.Second,
 		Logger: slog.New(slog.NewTextHandler(r.log, nil)),
 	}
 	for _, f := range set {
@@ -93,7 +93,7 @@ func (r *rig) drain(s *ClickHouse) {
 }
 
 func (r *rig) drainErr(s *ClickHouse) error {
-	ctx, cancel := context.WithTimeout(r.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
 	defer cancel()
 	return s.Drain(ctx)
 }
