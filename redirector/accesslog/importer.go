@@ -38,7 +38,7 @@ type Importer struct {
 	Partner schema.PartnerID
 	// AllowLoopback is the directory's.
 	AllowLoopback bool
-	Rejects       string // file for lines that do not parse; made when there is one
+	Rejects       string        // file for lines that do not parse; made when there is one
 	LiveWait      time.Duration // for live counters that are being rebuilt, one minute
 	BatchRows     int           // of an insert, 500,000
 	Now           func() time.Time
@@ -61,7 +61,7 @@ type Report struct {
 	Verdicts     map[string]uint64 `json:"verdicts"`
 	From         time.Time         `json:"from,omitzero"`
 	To           time.Time         `json:"to,omitzero"`
-	Live         bool              `json:"live"` // some clicks are recent enough for the live counters, and stand there
+	Live         bool              `json:"live"` // some clicks are recent enough for the live counters, which have them or are being made anew
 	Seconds      float64           `json:"seconds"`
 	RowsPerSec   float64           `json:"rows_per_second"`
 }
@@ -138,7 +138,7 @@ func (im *Importer) Import(ctx context.Context, path string, stdin io.Reader) (R
 		return r, err
 	}
 	if im.Now().Sub(file.Last) < (schema.LiveDays+2)*24*time.Hour {
-		if err := im.count(ctx, source, file.Clicks); err != nil {
+		if err := im.count(ctx, source, r); err != nil {
 			return r, err
 		}
 		r.Live = true
@@ -148,17 +148,42 @@ func (im *Importer) Import(ctx context.Context, path string, stdin io.Reader) (R
 	return r, nil
 }
 
-// count brings the live counters up to date, if an aggregator keeps them.
-func (im *Importer) count(ctx context.Context, source *Source, clicks uint64) error {
+// count brings the live counters up to date. Rows that an earlier import brought were made with the links of
+// that time: what of them is not counted yet is not for this import to say, and the counters are made anew from ClickHouse.
+func (im *Importer) count(ctx context.Context, source *Source, r Report) error {
 	ctx, cancel := context.WithTimeout(ctx, im.LiveWait)
 	defer cancel()
+	if r.Already > 0 {
+		return im.recount(ctx, r)
+	}
 	live := ship.NewRedis(im.Redis, ship.RedisOptions{
-		Source: source, Enrich: im.Enrich, Keys: im.Keys, Closed: true, GiveUp: 6, Now: im.Now, Logger: im.Logger,
+		Source: source, Enrich: im.Enrich, Keys: im.Keys, GiveUp: 6, Now: im.Now, Logger: im.Logger,
 	})
 	if err := live.Drain(ctx); err != nil {
 		return fmt.Errorf("all clicks stand in ClickHouse, but the live counters could not be brought up to date (does the aggregator run?); import the file again later, nothing is added twice: %w", err)
 	}
-	im.Progress(StepCount, int64(clicks), int64(clicks))
+	im.Progress(StepCount, int64(r.Clicks), int64(r.Clicks))
+	return nil
+}
+
+// recount has the aggregator make the live counters anew, unless all of the file is in them.
+func (im *Importer) recount(ctx context.Context, r Report) error {
+	pipe := im.Redis.Pipeline()
+	var at [schema.LiveShards]*redis.StringCmd
+	for i := range at {
+		at[i] = pipe.HGet(ctx, im.Keys.Live(i), schema.LivePosition(r.Node))
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return fmt.Errorf("look whether the live counters have the file: %w", err)
+	}
+	for _, cmd := range at {
+		if n, err := cmd.Uint64(); err != nil || n < r.Clicks {
+			if err := im.Redis.Del(ctx, im.Keys.LiveComplete()).Err(); err != nil {
+				return fmt.Errorf("have the live counters made anew: %w", err)
+			}
+			return nil
+		}
+	}
 	return nil
 }
 

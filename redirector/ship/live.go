@@ -144,7 +144,6 @@ func (s *Redis) send(ctx context.Context, cmds []shardCount, last uint64) (settl
 		return false, err
 	}
 	settled = true
-	s.touched = true
 	for i, c := range cmds {
 		status, pos, err := answer(results[i])
 		if err != nil {
@@ -204,7 +203,6 @@ func (s *Redis) read(ctx context.Context, node string) (ready bool, err error) {
 		return false, fmt.Errorf("live counters are kept in the time zone of %q: %w; `fairlead rebuild redis` makes them anew", epoch.Val(), err)
 	}
 	var pos [schema.LiveShards]uint64
-	s.touched = false
 	for i, c := range cmds {
 		text, err := c.Result()
 		if errors.Is(err, redis.Nil) {
@@ -216,7 +214,6 @@ func (s *Redis) read(ctx context.Context, node string) (ready bool, err error) {
 		if err != nil {
 			return false, fmt.Errorf("read the position of %s in %s: %w", node, s.opt.Keys.Live(i), err)
 		}
-		s.touched = true
 	}
 	if s.m.holding.Swap(false) {
 		s.log.Info("live counters go on", "node", node)
@@ -233,7 +230,7 @@ func (s *Redis) resume(ctx context.Context, node string, first uint64) (on bool,
 		return false, err
 	}
 	s.lastNode = node
-	if low := s.lowest(); low+1 < first && !(s.opt.Closed && !s.touched && s.batch.node == "") {
+	if low := s.lowest(); low+1 < first {
 		return false, s.rewind(ctx, node, first, low)
 	}
 	return true, nil
@@ -316,12 +313,9 @@ func (s *Redis) lowest() uint64 {
 	return low
 }
 
-// even reports whether every shard stands where the sink does, or need not.
+// even reports whether every shard stands where the sink does.
 func (s *Redis) even() bool {
-	if s.lastNode == "" || s.opt.Closed && !s.touched {
-		return true
-	}
-	return s.node != "" && s.lowest() >= s.at
+	return s.lastNode == "" || s.node != "" && s.lowest() >= s.at
 }
 
 // evenOut moves the shards that no click concerned up to where the others are.

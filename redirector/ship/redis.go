@@ -20,8 +20,6 @@ type RedisOptions struct {
 	Source Source
 	Enrich *enrich.Data
 	Keys   schema.Keys
-	// Closed marks a source that ends: where it has no click to count, Redis is left alone.
-	Closed bool
 
 	FlushEvery  time.Duration // how long a click waits for others, 200 ms
 	MaxRows     int           // records of a batch, 100,000

@@ -410,25 +410,6 @@ func TestANewNodeCountsFromItsFirst(t *testing.T) {
 	r.exact(src)
 }
 
-func TestAnOldFileLeavesRedisAlone(t *testing.T) {
-	r := newLiveRig(t)
-	src := newMemory("f1")
-	src.add(records(1, 300, noon.AddDate(-10, 0, 0))...)
-	closed := func(o *RedisOptions) { o.Closed = true }
-	r.drain(r.sink(r.rdb, src, closed))
-	for i := range schema.LiveShards {
-		if n := r.rdb.HLen(t.Context(), r.keys.Live(i)).Val(); n != 1 {
-			t.Errorf("hash %d has %d fields", i, n)
-		}
-	}
-	src = newMemory("f2")
-	src.add(records(1, 300, noon)...)
-	for range 2 {
-		r.drain(r.sink(r.rdb, src, closed))
-		r.exact(src)
-	}
-}
-
 func TestTheCursorWaitsForWhatRedisMayForget(t *testing.T) {
 	r := newLiveRig(t)
 	src := newMemory("a1")
