@@ -144,7 +144,7 @@ func changeOf(c period.Comparison, against string, of func(period.Range) uint64)
 	}
 	now, before := of(c.Now), of(c.Before)
 	if before == 0 {
-		against = "nothing to compare with in " + c.Before.Short()
+		against = "nothing in " + against
 	}
 	return templates.NewChange(now, before, c.Now.String(), c.Before.String(), against)
 }

@@ -180,7 +180,7 @@ func TestLogInTellsNothing(t *testing.T) {
 	w := newWorld(t)
 	_, _, err := w.dir.AddPartner(t.Context(), directory.CLI, directory.NewPartner{Name: "Ivo", Email: "ivo@example.com"})
 	w.must(err)
-	bodies, medians := map[string]string{}, map[string]time.Duration{}
+	bodies, fastest := map[string]string{}, map[string]time.Duration{}
 	for _, email := range []string{"ada@example.com", "bob@example.com", "ivo@example.com", ""} {
 		var took []time.Duration
 		for range 5 {
@@ -190,14 +190,13 @@ func TestLogInTellsNothing(t *testing.T) {
 			res.wants(t, email, http.StatusUnprocessableEntity, "E-mail or password is wrong")
 			bodies[email] = strings.ReplaceAll(res.body, email+`"`, `"`)
 		}
-		slices.Sort(took)
-		medians[email] = took[len(took)/2]
+		fastest[email] = slices.Min(took) // the least disturbed by what else runs here
 	}
 	for _, email := range []string{"bob@example.com", "ivo@example.com"} {
 		if bodies[email] != bodies["ada@example.com"] {
 			t.Errorf("%s: the page differs:\n%s\nbut\n%s", email, bodies[email], bodies["ada@example.com"])
 		}
-		if a, b := medians[email], medians["ada@example.com"]; a > 2*b || b > 2*a {
+		if a, b := fastest[email], fastest["ada@example.com"]; a > 2*b || b > 2*a {
 			t.Errorf("%s: %v, an existing account %v", email, a, b)
 		}
 	}

@@ -95,6 +95,7 @@ func NewBars(points []Point, height int) Bars {
 type Line struct {
 	Width, Height int
 	Stroke, Area  string // path data
+	Tail          string // path data of the way to a point that is not finished
 	EndX, EndY    string // of the last known point, in percent
 	Points        []Point
 }
@@ -110,7 +111,8 @@ func NewLine(points []Point, height int) Line {
 	for _, p := range points {
 		top = max(top, p.Value)
 	}
-	var stroke, area strings.Builder
+	var stroke, tail, area strings.Builder
+	var from string // the point before, where a tail begins
 	start := -1
 	end := func(last int) {
 		if start >= 0 {
@@ -126,14 +128,21 @@ func NewLine(points []Point, height int) Line {
 		y := float64(height-inset) - float64(p.Value)/float64(top)*float64(height-2*inset)
 		move := "L"
 		if start < 0 {
-			start, move = i, "M"
+			start, move, from = i, "M", ""
 		}
-		fmt.Fprintf(&stroke, "%s%d %.1f", move, i*step, y)
-		fmt.Fprintf(&area, "%s%d %.1f", move, i*step, y)
+		point := fmt.Sprintf("%d %.1f", i*step, y)
+		area.WriteString(move + point)
+		switch {
+		case !p.Unfinished:
+			stroke.WriteString(move + point)
+		case from != "":
+			tail.WriteString("M" + from + "L" + point)
+		}
+		from = point
 		l.EndX, l.EndY = percent(float64(i*step)/float64(l.Width)*100), percent(y/float64(height)*100)
 	}
 	end(len(points) - 1)
-	l.Stroke, l.Area = stroke.String(), area.String()
+	l.Stroke, l.Tail, l.Area = stroke.String(), tail.String(), area.String()
 	return l
 }
 

@@ -87,6 +87,11 @@ func TestLineBreaksWhereNothingIsKnown(t *testing.T) {
 	if l.Width != 30 || l.EndX != "100%" || l.EndY != "11.538%" {
 		t.Errorf("width %d, end %s %s", l.Width, l.EndX, l.EndY)
 	}
+	ps = known(0, 10, 5)
+	ps[2].Unfinished = true
+	if l := NewLine(ps, 26); l.Stroke != "M0 23.0L10 3.0" || l.Tail != "M10 3.0L20 13.0" || l.EndX != "100%" {
+		t.Errorf("a day that is not over: stroke %q, tail %q, end %s", l.Stroke, l.Tail, l.EndX)
+	}
 	if none := NewLine(make([]Point, 30), 26); none.Stroke != "" || none.Area != "" || none.EndX != "" {
 		t.Errorf("nothing known: %+v", none)
 	}

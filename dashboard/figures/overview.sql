@@ -1,8 +1,8 @@
 -- A partner's first page: months, days, and the links clicked most.
 SELECT
-    'month'   AS part,
-    month     AS date,
-    toUInt32(0) AS link,
+    'month'           AS part,
+    month             AS date,
+    toUInt32(0)       AS link,
     clicks,
     visitors,
     bots,
@@ -18,9 +18,9 @@ WHERE partner_id = {partner:UInt32}
 UNION ALL
 
 SELECT
-    'day'     AS part,
-    day       AS date,
-    toUInt32(0) AS link,
+    'day'             AS part,
+    day               AS date,
+    toUInt32(0)       AS link,
     clicks,
     visitors,
     bots,
@@ -36,7 +36,7 @@ WHERE partner_id = {partner:UInt32}
 UNION ALL
 
 SELECT
-    'link'    AS part,
+    'link'            AS part,
     {links_from:Date} AS date,
     link,
     clicks,
