@@ -3,6 +3,7 @@ package main
 
 import (
 	"os"
+	_ "time/tzdata" // a program's zone is known wherever this runs
 
 	"fairlead/cmd/stores"
 )
