@@ -133,7 +133,7 @@ func (f *Filler) Fill(ctx context.Context, s State) (clicks uint64, err error) {
 	if t.Networks, err = Networks(f.CountryDB); err != nil {
 		return 0, err
 	}
-	if t.Partners, err = f.enrol(ctx, hash, program.Homepage); err != nil {
+	if t.Partners, err = f.enrol(ctx, hash, program.Homepage, s.Until); err != nil {
 		return 0, err
 	}
 	src, err := newSource(t)
@@ -153,10 +153,10 @@ func (f *Filler) admin(ctx context.Context, hash string) error {
 }
 
 // enrol adds the partners and links that are missing, and returns them all in the order of people.go.
-func (f *Filler) enrol(ctx context.Context, hash, homepage string) ([]Enrolled, error) {
+func (f *Filler) enrol(ctx context.Context, hash, homepage string, until time.Time) ([]Enrolled, error) {
 	out := make([]Enrolled, 0, len(partners))
 	for _, w := range partners {
-		e, err := f.enrolOne(ctx, w, hash, homepage)
+		e, err := f.enrolOne(ctx, w, hash, homepage, until)
 		if err != nil {
 			return nil, fmt.Errorf("enrol %s: %w", w.name, err)
 		}
@@ -165,8 +165,9 @@ func (f *Filler) enrol(ctx context.Context, hash, homepage string) ([]Enrolled, 
 	return out, nil
 }
 
-func (f *Filler) enrolOne(ctx context.Context, w who, hash, homepage string) (Enrolled, error) {
+func (f *Filler) enrolOne(ctx context.Context, w who, hash, homepage string, until time.Time) (Enrolled, error) {
 	e := Enrolled{who: w}
+	joined := until.AddDate(0, -w.months, 0)
 	login, found, err := f.Directory.Login(ctx, email(w))
 	if err != nil {
 		return e, err
@@ -174,7 +175,7 @@ func (f *Filler) enrolOne(ctx context.Context, w who, hash, homepage string) (En
 	e.Partner = login.Partner
 	if !found {
 		p, _, err := f.Directory.AddPartner(ctx, directory.System, directory.NewPartner{
-			Name: w.name, Email: email(w), Slug: w.slug, PasswordHash: hash,
+			Name: w.name, Email: email(w), Slug: w.slug, PasswordHash: hash, CreatedAt: joined,
 		})
 		if err != nil {
 			return e, err
@@ -188,7 +189,7 @@ func (f *Filler) enrolOne(ctx context.Context, w who, hash, homepage string) (En
 			return e, err
 		}
 		if !found {
-			missing = append(missing, directory.NewLink{Partner: e.Partner, Slug: x.slug, To: homepage + x.page})
+			missing = append(missing, directory.NewLink{Partner: e.Partner, Slug: x.slug, To: homepage + x.page, CreatedAt: joined})
 		}
 	}
 	if len(missing) > 0 {
