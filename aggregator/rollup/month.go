@@ -37,7 +37,7 @@ func (r *run) countMonth(month schema.Month, days []schema.Day, whole bool) erro
 		"keep":    strconv.FormatBool(!whole),
 		"counted": partners.name,
 	}
-	for _, d := range runsOf(days) {
+	for _, d := range schema.Weeks(days) {
 		if err := r.countDays(links, partners, d, values); err != nil {
 			return err
 		}
@@ -85,17 +85,6 @@ func (r *run) countDays(links, partners stage, days []schema.Day, values map[str
 		return fmt.Errorf("days %d to %d: %w", days[0], days[len(days)-1], err)
 	}
 	return r.after("count")
-}
-
-// runsOf splits days into runs that follow each other, of at most a week: what one statement counts.
-func runsOf(days []schema.Day) (runs [][]schema.Day) {
-	for i, d := range days {
-		if i == 0 || len(runs[len(runs)-1]) == 7 || !days[i-1].Time().AddDate(0, 0, 1).Equal(d.Time()) {
-			runs = append(runs, nil)
-		}
-		runs[len(runs)-1] = append(runs[len(runs)-1], d)
-	}
-	return runs
 }
 
 // stage is a staging table: the shape of a table of figures, for one run.

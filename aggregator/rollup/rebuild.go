@@ -43,7 +43,7 @@ func (r *run) rebuild(progress func(done, total int)) error {
 		return err
 	}
 	for i, m := range months {
-		if err := r.countMonth(m, daysOf(m), true); err != nil {
+		if err := r.countMonth(m, m.Days(), true); err != nil {
 			return err
 		}
 		if progress != nil {
@@ -99,16 +99,4 @@ func (r *run) monthsToRebuild() ([]schema.Month, error) {
 // monthAt returns the program-month at an instant given as an offset from the start of a UTC month.
 func (r *run) monthAt(m schema.Month, offset time.Duration) schema.Month {
 	return schema.MonthOf(m.FirstDay().Time().Add(offset), r.zone)
-}
-
-// daysOf returns every day of a month.
-func daysOf(m schema.Month) []schema.Day {
-	var days []schema.Day
-	for t := m.FirstDay().Time(); ; t = t.AddDate(0, 0, 1) {
-		d := schema.DayOf(t, time.UTC)
-		if d.Month() != m {
-			return days
-		}
-		days = append(days, d)
-	}
 }

@@ -27,6 +27,7 @@ var figureNames = [...]string{"clicks", "visitors", "bots", "prefetches", "embed
 type doubt struct {
 	what string
 	key  string
+	day  schema.Day // 0: of a whole month
 	want string
 	got  string
 	// open: hits of this row have landed and may or may not be in it yet.
@@ -47,7 +48,7 @@ func (r *run) rollups(all []schema.Month) error {
 }
 
 func (r *run) month(month schema.Month) error {
-	days := daysOf(month)
+	days := month.Days()
 	var before []doubt
 	for attempt := 1; ; attempt++ {
 		nodes, err := r.landed()
@@ -56,15 +57,17 @@ func (r *run) month(month schema.Month) error {
 		}
 		var doubts []doubt
 		doubtful := days[:0:0]
-		for _, d := range days {
-			found, err := r.day(d, nodes)
+		for _, some := range schema.Weeks(days) {
+			found, err := r.days(some, nodes)
 			if err != nil {
 				return err
 			}
-			if len(found) > 0 {
-				doubtful = append(doubtful, d)
-				doubts = append(doubts, found...)
+			for _, d := range found {
+				if !slices.Contains(doubtful, d.day) {
+					doubtful = append(doubtful, d.day)
+				}
 			}
+			doubts = append(doubts, found...)
 		}
 		sums, err := r.sums(month)
 		if err != nil {
@@ -78,6 +81,7 @@ func (r *run) month(month schema.Month) error {
 			r.judge(before, doubts)
 			return nil
 		}
+		slices.Sort(doubtful)
 		before, days = doubts, doubtful
 		r.wait()
 		r.rollUp()
@@ -97,8 +101,7 @@ func (r *run) judge(before, now []doubt) {
 	for _, d := range now {
 		switch {
 		case d.open:
-			_, day, _ := strings.Cut(d.key, " on ")
-			busy[name{d.what, day}]++
+			busy[name{d.what, fmt.Sprint(d.day)}]++
 		case differed[name{d.what, d.key}]:
 			r.differ(d.what, d.key, d.want, d.got)
 		}
@@ -109,50 +112,55 @@ func (r *run) judge(before, now []doubt) {
 	slices.SortFunc(r.report.NotCompared, func(a, b Open) int { return strings.Compare(a.What+a.Key, b.What+b.Key) })
 }
 
-// day compares the figures of one program-day. A figure lies between that of the hits which are rolled
-// up for certain, and that of all that have landed.
-func (r *run) day(day schema.Day, nodes []node) ([]doubt, error) {
+// days compares the figures of program-days that follow each other within a month. A figure lies between
+// that of the hits which are rolled up for certain, and that of all that have landed.
+func (r *run) days(days []schema.Day, nodes []node) ([]doubt, error) {
 	names, numbers := bounds(nodes, func(n node) uint64 { return n.Rolled })
-	period := day.Period(r.zone)
+	dates, starts := make([]string, len(days)), make([]string, len(days))
+	for i, d := range days {
+		dates[i] = quote(d.Time().Format(time.DateOnly))
+		starts[i] = quote(instant(d.Period(r.zone).From))
+	}
+	first, last := days[0], days[len(days)-1]
 	values := map[string]string{
-		"day":    day.Time().Format(time.DateOnly),
-		"from":   instant(period.From),
-		"to":     instant(period.To),
+		"month":  strconv.FormatUint(uint64(first.Month()), 10),
+		"days":   "[" + strings.Join(dates, ",") + "]",
+		"starts": "[" + strings.Join(starts, ",") + "]",
+		"from":   instant(first.Period(r.zone).From),
+		"to":     instant(last.Period(r.zone).To),
 		"nodes":  names,
 		"bounds": numbers,
 	}
-	var links []struct {
-		Partner uint32   `ch:"partner_id"`
-		Link    uint32   `ch:"link_id"`
-		Stored  []uint64 `ch:"stored"`
-		Certain []uint64 `ch:"certain"`
-		Landed  []uint64 `ch:"landed"`
+	type row struct {
+		Partner uint32    `ch:"partner_id"`
+		Link    uint32    `ch:"link_id"`
+		Day     time.Time `ch:"day"`
+		Stored  []uint64  `ch:"stored"`
+		Certain []uint64  `ch:"certain"`
+		Landed  []uint64  `ch:"landed"`
 	}
-	if err := r.ClickHouse.Select(r.named("day of links", values), &links, linkDaysSQL); err != nil {
-		return nil, fmt.Errorf("count day %d by link: %w", day, err)
+	var links, partners []row
+	if err := r.ClickHouse.Select(r.named("days of links", values), &links, linkDaysSQL); err != nil {
+		return nil, fmt.Errorf("count the days %d to %d by link: %w", first, last, err)
 	}
-	var partners []struct {
-		Partner uint32   `ch:"partner_id"`
-		Stored  []uint64 `ch:"stored"`
-		Certain []uint64 `ch:"certain"`
-		Landed  []uint64 `ch:"landed"`
-	}
-	if err := r.ClickHouse.Select(r.named("day of partners", values), &partners, partnerDaysSQL); err != nil {
-		return nil, fmt.Errorf("count day %d by partner: %w", day, err)
+	if err := r.ClickHouse.Select(r.named("days of partners", values), &partners, partnerDaysSQL); err != nil {
+		return nil, fmt.Errorf("count the days %d to %d by partner: %w", first, last, err)
 	}
 	var doubts []doubt
 	for _, l := range links {
-		doubts = append(doubts, between(LinkDays, fmt.Sprintf("partner %d, link %d on %d", l.Partner, l.Link, day), l.Stored, l.Certain, l.Landed))
+		day := schema.DayOf(l.Day, time.UTC)
+		doubts = append(doubts, between(LinkDays, day, fmt.Sprintf("partner %d, link %d on %d", l.Partner, l.Link, day), l.Stored, l.Certain, l.Landed))
 	}
 	for _, p := range partners {
-		doubts = append(doubts, between(PartnerDays, fmt.Sprintf("partner %d on %d", p.Partner, day), p.Stored, p.Certain, p.Landed))
+		day := schema.DayOf(p.Day, time.UTC)
+		doubts = append(doubts, between(PartnerDays, day, fmt.Sprintf("partner %d on %d", p.Partner, day), p.Stored, p.Certain, p.Landed))
 	}
 	return doubts, nil
 }
 
 // between judges a row of figures by the counts that it has to lie between.
-func between(what, key string, stored, certain, landed []uint64) doubt {
-	d := doubt{what: what, key: key, want: figures(landed), got: figures(stored), open: true}
+func between(what string, day schema.Day, key string, stored, certain, landed []uint64) doubt {
+	d := doubt{what: what, key: key, day: day, want: figures(landed), got: figures(stored), open: true}
 	for i := range stored {
 		if stored[i] < certain[i] || stored[i] > landed[i] {
 			d.open = false
@@ -194,16 +202,4 @@ func figures(f []uint64) string {
 		return "nothing"
 	}
 	return strings.Join(parts, ", ")
-}
-
-// daysOf returns every day of a month.
-func daysOf(m schema.Month) []schema.Day {
-	var days []schema.Day
-	for t := m.FirstDay().Time(); ; t = t.AddDate(0, 0, 1) {
-		d := schema.DayOf(t, time.UTC)
-		if d.Month() != m {
-			return days
-		}
-		days = append(days, d)
-	}
 }

@@ -1,20 +1,21 @@
 SELECT
-    partner_id,
+    partner_id, day,
     sumForEach(side.stored)   AS stored,
     sumForEach(side.certain)  AS certain,
     sumForEach(side.landed)   AS landed
 FROM
 (
     SELECT
-        partner_id,
+        partner_id, day,
         [clicks, visitors, bots, prefetches, embedded, unknown_links, suspended, disabled, expired] AS stored,
         arrayResize(emptyArrayUInt64(), 9)                                                          AS certain,
         arrayResize(emptyArrayUInt64(), 9)                                                          AS landed
     FROM fairlead.partner_days
-    WHERE day = {day:Date}
+    WHERE has({days:Array(Date)}, day)
+      AND toYYYYMM(day) = {month:UInt32}
     UNION ALL
     SELECT
-        partner_id,
+        partner_id, day,
         arrayResize(emptyArrayUInt64(), 9),
         [
             countIf(verdict = 'valid' AND rolled),
@@ -42,6 +43,7 @@ FROM
     (
         SELECT
             partner_id,
+            {days:Array(Date)}[arrayCount(start -> start <= clicked_at, {starts:Array(DateTime64(3, 'UTC'))})] AS day,
             verdict,
             visitor,
             seq <= transform(node, {nodes:Array(String)}, {bounds:Array(UInt64)}, toUInt64(0)) AS rolled
@@ -49,9 +51,9 @@ FROM
         WHERE clicked_at >= {from:DateTime64(3, 'UTC')}
           AND clicked_at < {to:DateTime64(3, 'UTC')}
     )
-    GROUP BY partner_id
+    GROUP BY partner_id, day
 ) AS side
-GROUP BY partner_id
+GROUP BY partner_id, day
 HAVING stored != certain OR stored != landed
-ORDER BY partner_id
+ORDER BY partner_id, day
 SETTINGS max_bytes_before_external_group_by = 500000000
