@@ -28,7 +28,7 @@ func AddAnalyst(ctx context.Context, conn driver.Conn, cluster, name, password s
 	for _, stmt := range stmts {
 		if err := conn.Exec(ctx, stmt); err != nil {
 			var e *ch.Exception
-			if errors.As(err, &e) && slices.Contains([]int32{codeAccessDenied, codeAccessStorageReadonly, codeAccessStorageMissing}, e.Code) {
+			if errors.As(err, &e) && slices.Contains([]int32{codeAccessStorageReadonly, codeAccessStorageMissing}, e.Code) {
 				return fmt.Errorf("add analyst %s: %w: %w", name, ErrNoUsers, err)
 			}
 			return fmt.Errorf("add analyst %s: %w", name, err)
@@ -40,7 +40,6 @@ func AddAnalyst(ctx context.Context, conn driver.Conn, cluster, name, password s
 // Error codes of ClickHouse: src/Common/ErrorCodes.cpp.
 const (
 	codeAccessStorageReadonly = 495
-	codeAccessDenied          = 497
 	codeAccessStorageMissing  = 514
 )
 
