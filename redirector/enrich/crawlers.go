@@ -20,10 +20,9 @@ type crawlers struct {
 }
 
 type crawler struct {
-	name  string         // for people
-	text  string         // must occur; the whole pattern when re is nil
-	re    *regexp.Regexp // nil: text says it all
-	start uint32
+	name string         // for people
+	text string         // must occur; the whole pattern when re is nil
+	re   *regexp.Regexp // nil: text says it all
 }
 
 const pieceLen = 3

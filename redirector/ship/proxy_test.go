@@ -201,7 +201,7 @@ func (c *exchange) down() {
 			_ = c.server.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 			_, _ = io.Copy(io.Discard, c.server)
 			c.p.drop(c.client)
-			_ = c.server.SetReadDeadline(time.Time{})
+			_ = c.server.SetReadDeadline(time.Now().Add(2 * time.Second))
 			_, _ = io.Copy(io.Discard, c.server)
 			c.p.drop(c.server)
 			return

@@ -70,7 +70,6 @@ type Redis struct {
 	pos      [schema.LiveShards]uint64
 	epoch    string
 	zone     *time.Location // that days are cut in, as the epoch says
-	touched  bool           // Redis knows the node
 	evened   time.Time
 	batches  int // since then
 	cursor   delayedCursor
