@@ -36,9 +36,13 @@ build: bin/.installed ## bin/fairlead, and what it needs at run time
 run: deps build ## everything on this machine, with a demo program; Ctrl-C stops it
 	bin/fairlead up --demo $(FLAGS)
 
+# Tests that write facts sync them: a folder in memory makes them several times faster where there is room.
+fast = room=$$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 { print $$4 }'); \
+	if [ -w /dev/shm ] && [ "$${room:-0}" -gt 4000000 ]; then TMPDIR=$$(mktemp -d /dev/shm/fairlead-test.XXXXXX); export TMPDIR; trap 'rm -rf "$$TMPDIR"' EXIT; fi;
+
 test: deps bin/.installed lint ## all tests, against the real Redis, ClickHouse and browser
 	$(call require,chromium:chromium)
-	$(GO) test -race -timeout 20m ./...
+	$(fast) $(GO) test -race -timeout 20m ./...
 
 lint: ## gofmt, go vet, staticcheck
 	@badly=$$(gofmt -l $$($(GO) list -f '{{.Dir}}' ./...)); \
