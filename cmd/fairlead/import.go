@@ -114,22 +114,22 @@ func steps(w io.Writer) (tell func(step string, done, total int64), finish func(
 
 func importText(r accesslog.Report) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "lines      %s: %s clicks, %s of other methods, %s broken\n", grouped(r.Lines), grouped(r.Clicks), grouped(r.OtherMethods), grouped(r.Broken))
+	fmt.Fprintf(&b, "lines         %s: %s clicks, %s of other methods, %s broken\n", grouped(r.Lines), grouped(r.Clicks), grouped(r.OtherMethods), grouped(r.Broken))
 	if r.Broken > 0 {
-		fmt.Fprintf(&b, "broken     line number and reason of each in %s\n", r.Rejects)
+		fmt.Fprintf(&b, "broken        line number and reason of each in %s\n", r.Rejects)
 	}
-	fmt.Fprintf(&b, "added      %s, already there %s", grouped(r.Added), grouped(r.Already))
+	fmt.Fprintf(&b, "added         %s, already there %s", grouped(r.Added), grouped(r.Already))
 	if r.LinksCreated > 0 {
-		fmt.Fprintf(&b, "\nlinks      %s created", grouped(uint64(r.LinksCreated)))
+		fmt.Fprintf(&b, "\nlinks         %s created", grouped(uint64(r.LinksCreated)))
 	}
 	for _, v := range schema.Verdicts() {
 		if n := r.Verdicts[v.String()]; n > 0 {
-			fmt.Fprintf(&b, "\n%-10s %s", strings.ReplaceAll(v.String(), "_", " "), grouped(n))
+			fmt.Fprintf(&b, "\n%-13s %s", strings.ReplaceAll(v.String(), "_", " "), grouped(n))
 		}
 	}
 	if r.Clicks > 0 {
-		fmt.Fprintf(&b, "\nnode       %s, %s to %s\n", r.Node, r.From.Format("2006-01-02"), r.To.Format("2006-01-02"))
-		fmt.Fprintf(&b, "took       %.1f s, %s rows/s", r.Seconds, grouped(uint64(r.RowsPerSec)))
+		fmt.Fprintf(&b, "\nnode          %s, %s to %s\n", r.Node, r.From.Format("2006-01-02"), r.To.Format("2006-01-02"))
+		fmt.Fprintf(&b, "took          %.1f s, %s rows/s", r.Seconds, grouped(uint64(r.RowsPerSec)))
 	}
 	return b.String()
 }
