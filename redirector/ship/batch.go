@@ -135,17 +135,15 @@ func (c *cutter) fill(b *batch) (full bool, err error) {
 		rec := c.r.Record()
 		if err := schema.DecodeClick(&c.click, rec); err != nil {
 			if errors.Is(err, schema.ErrRecordNewer) {
-				c.putBack()
-				return false, fmt.Errorf("%w: seq %d of node %s: %w", errNewer, seq, node, err)
+				err = fmt.Errorf("%w: seq %d of node %s: %w", errNewer, seq, node, err)
+			} else if err = c.setAside(b, node, seq, rec, err); err == nil {
+				continue
 			}
-			if err := c.setAside(b, node, seq, rec, err); err != nil {
-				return false, err
-			}
-			continue
+			return c.stuck(b, err)
 		}
 		if c.click.At < 0 || c.click.At >= latest {
 			if err := c.setAside(b, node, seq, rec, fmt.Errorf("time %d ms is outside 1970 to 2099", c.click.At)); err != nil {
-				return false, err
+				return c.stuck(b, err)
 			}
 			continue
 		}
@@ -170,6 +168,15 @@ func (c *cutter) fill(b *batch) (full bool, err error) {
 	return false, nil
 }
 
+// stuck puts back an entry that nothing can be done with now. What was cut before it is sent first.
+func (c *cutter) stuck(b *batch, why error) (full bool, err error) {
+	c.putBack()
+	if b.empty() {
+		return false, why
+	}
+	return true, nil
+}
+
 // open begins the batch with an entry. A seq that the source passed over without a word is a gap of its own: it cannot be,
 // and if it is, the audit must see it.
 func (c *cutter) open(b *batch, node string, from uint64) {
@@ -191,7 +198,6 @@ func (c *cutter) took(b *batch, to uint64) {
 
 func (c *cutter) setAside(b *batch, node string, seq uint64, rec []byte, why error) error {
 	if err := c.aside.keep(node, seq, rec, why); err != nil {
-		c.putBack()
 		return err
 	}
 	c.open(b, node, seq)

@@ -127,13 +127,14 @@ func TestARecordOfANewerProgramWaits(t *testing.T) {
 		m.add(records(1, 1, noon)[0], rec, records(2, 1, noon)[0])
 		c := newCutter(t, m)
 		var b batch
-		for range 2 {
-			if _, err := c.fill(&b); !errors.Is(err, errNewer) {
-				t.Errorf("%s: got %v", what, err)
-			}
+		if full, err := c.fill(&b); err != nil || !full || b.last != 1 {
+			t.Errorf("%s: what was before it: full %v, to %d, %v", what, full, b.last, err)
 		}
-		if b.last != 1 {
-			t.Errorf("%s: batch goes to %d", what, b.last)
+		b.reset()
+		for range 2 {
+			if _, err := c.fill(&b); !errors.Is(err, errNewer) || !b.empty() {
+				t.Errorf("%s: got %v and a batch to %d", what, err, b.last)
+			}
 		}
 	}
 }

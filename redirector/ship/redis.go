@@ -79,6 +79,7 @@ type Redis struct {
 type liveBatch struct {
 	node        string
 	first, last uint64
+	entries     int
 	clicks      []liveClick
 }
 
@@ -163,41 +164,59 @@ func (s *Redis) fill() (full bool, err error) {
 		}
 	}
 	b := &s.batch
-	for n := 0; s.tail.next(); n++ {
+	for b.entries < s.opt.MaxRows {
+		if !s.tail.next() {
+			if err := s.tail.r.Err(); err != nil {
+				s.tail.close()
+				return false, fmt.Errorf("read the journal after %d: %w", b.last, err)
+			}
+			return false, nil
+		}
 		node := string(s.tail.r.Node())
-		if b.node != "" && b.node != node || n == s.opt.MaxRows {
+		if b.node != "" && b.node != node {
 			s.tail.putBack()
 			return true, nil
 		}
+		if newer := s.decode(); newer != nil {
+			s.tail.putBack()
+			if b.node != "" {
+				return true, nil
+			}
+			return false, newer
+		}
 		seq, from := s.tail.r.Seq(), s.tail.r.Seq()
-		g, isGap := s.tail.r.Gap()
-		if isGap {
+		if g, ok := s.tail.r.Gap(); ok {
 			from = g.From
 		}
 		if b.node == "" {
 			b.node, b.first, s.opened = node, from, time.Now()
 		}
 		b.last = max(b.last, seq)
-		if isGap {
-			continue
-		}
-		if err := schema.DecodeClick(&s.click, s.tail.r.Record()); err != nil {
-			if errors.Is(err, schema.ErrRecordNewer) {
-				s.tail.close()
-				return false, fmt.Errorf("%w: seq %d of node %s: %w", errNewer, seq, node, err)
-			}
-			continue // the ClickHouse sink keeps it aside
-		}
+		b.entries++
 		s.newest = max(s.newest, s.click.At)
 		if s.click.Partner != 0 && s.enrich.Verdict(&s.click) == schema.VerdictValid {
 			b.clicks = append(b.clicks, liveClick{seq: seq, at: s.click.At, partner: s.click.Partner})
 		}
 	}
-	if err := s.tail.r.Err(); err != nil {
-		s.tail.close()
-		return false, fmt.Errorf("read the journal after %d: %w", b.last, err)
+	return true, nil
+}
+
+// decode reads the entry at hand into s.click. A gap, and what cannot be read and is set aside by the ClickHouse sink, is no
+// valid click; the error is that of a newer program's record.
+func (s *Redis) decode() error {
+	s.click = schema.Click{}
+	if _, ok := s.tail.r.Gap(); ok {
+		return nil
 	}
-	return false, nil
+	err := schema.DecodeClick(&s.click, s.tail.r.Record())
+	if err == nil {
+		return nil
+	}
+	s.click = schema.Click{}
+	if errors.Is(err, schema.ErrRecordNewer) {
+		return fmt.Errorf("%w: seq %d of node %s: %w", errNewer, s.tail.r.Seq(), s.tail.r.Node(), err)
+	}
+	return nil
 }
 
 // idle waits for records. Shards that no click concerned for a while are brought up to date first.

@@ -430,6 +430,23 @@ func TestTheCursorWaitsForWhatRedisMayForget(t *testing.T) {
 	}
 }
 
+func TestABatchDoesNotGrowWhileRedisIsAway(t *testing.T) {
+	r := newLiveRig(t)
+	src := newMemory("a1")
+	s := r.sink(r.rdb, src, func(o *RedisOptions) { o.MaxRows = 150 })
+	for range 5 {
+		src.add(records(int(src.synced), 100, noon)...)
+		if _, err := s.fill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.batch.last != 150 {
+		t.Errorf("the batch goes to %d, want 150", s.batch.last)
+	}
+	r.drain(s)
+	r.exact(src)
+}
+
 func TestRedisAwayAtTheStart(t *testing.T) {
 	r := newLiveRig(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
