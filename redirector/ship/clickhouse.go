@@ -66,7 +66,7 @@ func def[T comparable](v *T, d T) {
 	}
 }
 
-// ClickHouse ships a source into the tables clicks, gaps and shipments. Run, Drain and Close are for one goroutine; Lag is
+// ClickHouse ships a source into the tables clicks, gaps and shipments. Run and Drain are for one goroutine; Lag is
 // for any.
 type ClickHouse struct {
 	conn    driver.Conn
