@@ -51,7 +51,6 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) tool staticcheck ./...
 
 bench: deps bin/.installed ## the benchmarks
-	$(call require,wrk:wrk nginx:nginx-light)
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 chaos: deps bin/.installed ## the fault tests at full length

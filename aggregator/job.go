@@ -92,7 +92,7 @@ func (j *job) tell(s schema.JobStatus) {
 	defer j.mu.Unlock()
 	switch {
 	case s.Error != "" && s.Error != j.failed:
-		log.Error("job failed; it will be run again", "error", s.Error, "next", s.NextAt)
+		log.Error("job failed; it will be run again", "err", s.Error, "next", s.NextAt)
 	case s.Error == "" && j.failed != "" && !s.Skipped:
 		log.Info("job works again", "took", s.Took)
 	default:
@@ -120,5 +120,5 @@ type cronLog struct{ log *slog.Logger }
 
 func (l cronLog) Info(msg string, pairs ...any) { l.log.Debug("cron: "+msg, pairs...) }
 func (l cronLog) Error(err error, msg string, pairs ...any) {
-	l.log.Error("BUG: a job panicked: "+msg, append([]any{"error", err}, pairs...)...)
+	l.log.Error("BUG: a job panicked: "+msg, append([]any{"err", err}, pairs...)...)
 }

@@ -165,7 +165,7 @@ func Load(file string, flags map[string]*pflag.Flag, environ []string) (Config, 
 		dc.DecodeHook, dc.ErrorUnused, dc.WeaklyTypedInput = decode, true, true
 	})
 	if err != nil {
-		mistakes = append(mistakes, flatten(err)...)
+		mistakes = append(mistakes, flatten(v, err)...)
 	}
 	if len(mistakes) == 0 {
 		mistakes = c.Validate()

@@ -12,6 +12,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-viper/mapstructure/v2"
+	"github.com/spf13/viper"
 )
 
 // Mistakes are all the things wrong with a configuration, one sentence each.
@@ -170,14 +173,18 @@ func commaList(from, to reflect.Type, value any) (any, error) {
 }
 
 // flatten turns a decoder's joined errors into a sentence each.
-func flatten(err error) Mistakes {
+func flatten(v *viper.Viper, err error) Mistakes {
 	var joined interface{ Unwrap() []error }
 	if errors.As(err, &joined) {
 		var out Mistakes
 		for _, e := range joined.Unwrap() {
-			out = append(out, flatten(e)...)
+			out = append(out, flatten(v, e)...)
 		}
 		return out
+	}
+	var field *mapstructure.DecodeError
+	if errors.As(err, &field) {
+		return Mistakes{fmt.Sprintf("%s is %q: that cannot be read; default.yaml shows the form", field.Name(), fmt.Sprint(v.Get(field.Name())))}
 	}
 	return Mistakes{strings.TrimSpace(err.Error())}
 }

@@ -142,7 +142,8 @@ func (s *Server) identify(h *hit) {
 }
 
 // locate decides where to, and merges the request's parameters into it. Only a click that can earn
-// carries its id there: an iframe's must not replace the one that a shop already holds.
+// carries its id there: an iframe's must not replace the one that a shop already holds. HEAD gets one too,
+// to be the same answer; it is recorded nowhere, and what names it is attributed to nobody.
 func (h *hit) locate() {
 	p := h.view.Program
 	if h.leads() {
@@ -156,7 +157,7 @@ func (h *hit) locate() {
 		}
 	}
 	h.click.Destination = clip(h.to.URL, schema.MaxDestination)
-	if h.click.Verdict == schema.VerdictValid && !h.head {
+	if h.click.Verdict == schema.VerdictValid {
 		id := h.click.ID()
 		h.location = h.params.AppendLocation(h.location[:0], h.to, &id, p.Param, p.AlsoParam)
 	} else {

@@ -123,15 +123,15 @@ func (r *rebuild) write(pipe redis.Pipeliner, shard int, fields []any) {
 func (r *rebuild) count(day schema.Day, positions []position) error {
 	nodes, seqs := make([]string, len(positions)), make([]string, len(positions))
 	for i, p := range positions {
-		nodes[i], seqs[i] = quote(p.Node), strconv.FormatUint(p.Seq, 10)
+		nodes[i], seqs[i] = clickhouse.Quote(p.Node), strconv.FormatUint(p.Seq, 10)
 	}
 	if len(positions) == 0 {
 		return nil
 	}
 	period := day.Period(r.zone)
 	rows, err := r.ClickHouse.Query(clickhouse.Named(r.ctx, "live: clicks of a day", map[string]string{
-		"from":      instant(period.From),
-		"to":        instant(period.To),
+		"from":      clickhouse.Instant(period.From),
+		"to":        clickhouse.Instant(period.To),
 		"nodes":     "[" + strings.Join(nodes, ",") + "]",
 		"positions": "[" + strings.Join(seqs, ",") + "]",
 	}), daySQL)
@@ -210,11 +210,4 @@ func (r *rebuild) after(step string) error {
 		return nil
 	}
 	return r.step(step)
-}
-
-func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }
-
-// quote writes s as a string within an array of ClickHouse's text form.
-func quote(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }

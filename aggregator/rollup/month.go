@@ -74,10 +74,10 @@ func (r *run) countMonth(month schema.Month, days []schema.Day, whole bool) erro
 func (r *run) countDays(links, partners stage, days []schema.Day, values map[string]string) error {
 	starts := make([]string, len(days))
 	for i, d := range days {
-		starts[i] = instant(d.Period(r.zone).From)
+		starts[i] = clickhouse.Instant(d.Period(r.zone).From)
 	}
 	values["days"], values["starts"] = dates(days), list(starts)
-	values["from"], values["to"] = starts[0], instant(days[len(days)-1].Period(r.zone).To)
+	values["from"], values["to"] = starts[0], clickhouse.Instant(days[len(days)-1].Period(r.zone).To)
 	if err := r.fill(links, "days of links", linkDaysSQL, values); err != nil {
 		return fmt.Errorf("days %d to %d: %w", days[0], days[len(days)-1], err)
 	}
@@ -189,5 +189,3 @@ func dates(days []schema.Day) string {
 
 // list writes an array of dates or instants.
 func list(texts []string) string { return "['" + strings.Join(texts, "','") + "']" }
-
-func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }

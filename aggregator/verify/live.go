@@ -217,7 +217,7 @@ func (r *run) liveDay(c counters, day schema.Day) (map[schema.PartnerID]uint64, 
 	}
 	period := day.Period(c.zone)
 	ctx := clickhouse.Named(r.ctx, "verify: live counters of a day", map[string]string{
-		"from": instant(period.From), "to": instant(period.To), "shards": strconv.Itoa(schema.LiveShards),
+		"from": clickhouse.Instant(period.From), "to": clickhouse.Instant(period.To), "shards": strconv.Itoa(schema.LiveShards),
 	})
 	rows, err := r.ClickHouse.Query(ch.Context(ctx, ch.WithExternalTable(table)), liveDaySQL)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fairlead/schema"
+	"fairlead/schema/clickhouse"
 )
 
 var (
@@ -69,7 +70,7 @@ func (r *run) landed() ([]node, error) {
 func bounds(nodes []node, of func(node) uint64) (names, numbers string) {
 	ns, bs := make([]string, len(nodes)), make([]string, len(nodes))
 	for i, n := range nodes {
-		ns[i], bs[i] = quote(n.Node), strconv.FormatUint(of(n), 10)
+		ns[i], bs[i] = clickhouse.Quote(n.Node), strconv.FormatUint(of(n), 10)
 	}
 	if len(nodes) == 0 { // transform needs something to look in
 		ns, bs = []string{"''"}, []string{"0"}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fairlead/schema"
+	"fairlead/schema/clickhouse"
 )
 
 var (
@@ -118,16 +119,16 @@ func (r *run) days(days []schema.Day, nodes []node) ([]doubt, error) {
 	names, numbers := bounds(nodes, func(n node) uint64 { return n.Rolled })
 	dates, starts := make([]string, len(days)), make([]string, len(days))
 	for i, d := range days {
-		dates[i] = quote(d.Time().Format(time.DateOnly))
-		starts[i] = quote(instant(d.Period(r.zone).From))
+		dates[i] = clickhouse.Quote(d.Time().Format(time.DateOnly))
+		starts[i] = clickhouse.Quote(clickhouse.Instant(d.Period(r.zone).From))
 	}
 	first, last := days[0], days[len(days)-1]
 	values := map[string]string{
 		"month":  strconv.FormatUint(uint64(first.Month()), 10),
 		"days":   "[" + strings.Join(dates, ",") + "]",
 		"starts": "[" + strings.Join(starts, ",") + "]",
-		"from":   instant(first.Period(r.zone).From),
-		"to":     instant(last.Period(r.zone).To),
+		"from":   clickhouse.Instant(first.Period(r.zone).From),
+		"to":     clickhouse.Instant(last.Period(r.zone).To),
 		"nodes":  names,
 		"bounds": numbers,
 	}

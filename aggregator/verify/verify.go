@@ -28,7 +28,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -249,7 +248,7 @@ func (r *run) rollUp() {
 	for range attempts {
 		report, err := r.Rollup.Run(r.ctx)
 		if err != nil {
-			r.Logger.Warn("verify could not roll up what is pending, and judges the rollups as they are", "error", err)
+			r.Logger.Warn("verify could not roll up what is pending, and judges the rollups as they are", "err", err)
 			return
 		}
 		if !report.Skipped {
@@ -272,11 +271,4 @@ func (r *run) wait() {
 // named returns the context of a question.
 func (r *run) named(purpose string, values map[string]string) context.Context {
 	return clickhouse.Named(r.ctx, "verify: "+purpose, values)
-}
-
-func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }
-
-// quote writes s as a string within an array of ClickHouse's text form.
-func quote(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }

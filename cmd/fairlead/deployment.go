@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -82,12 +84,21 @@ func connect(ctx context.Context, c configs.Config, log *slog.Logger) (*deployme
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if err := d.CH.Ping(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("ClickHouse at %v does not answer: %w", c.ClickHouse.Addrs, err), d.Close())
+		return nil, errors.Join(silent("ClickHouse", c.ClickHouse.Addrs, c.Dir, err), d.Close())
 	}
 	if err := d.Redis.Ping(ctx).Err(); err != nil {
-		return nil, errors.Join(fmt.Errorf("redis at %v does not answer: %w", c.Redis.Addrs, err), d.Close())
+		return nil, errors.Join(silent("Redis", c.Redis.Addrs, c.Dir, err), d.Close())
 	}
 	return d, nil
+}
+
+// silent says that a store does not answer, and what to do.
+func silent(store string, addrs []string, dir string, err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err // without the address a second time
+	}
+	return fmt.Errorf("%s at %s does not answer (%w): start it, with `fairlead up --dir %s` where that is what runs it", store, strings.Join(addrs, ", "), err, dir)
 }
 
 // dial prepares the connections without asking whether anybody is there: a redirector starts without
@@ -153,6 +164,8 @@ func openRedis(c configs.Redis) redis.UniversalClient {
 		ReadTimeout:     10 * time.Second,
 		WriteTimeout:    10 * time.Second,
 		DisableIdentity: true,
+		// A question is over when its context is, not when the time-outs above are.
+		ContextTimeoutEnabled: true,
 	}
 	if c.Secure {
 		opt.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}

@@ -47,8 +47,7 @@ func rebuildCommand(open opener) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(c.OutOrStdout(), "%d days in %d months were counted anew from %s hits in %.1f s\n",
-					report.Days, len(report.Months), grouped(report.Hits), report.Took.Seconds())
+				_, err = fmt.Fprintf(c.OutOrStdout(), "%d days in %d months were counted anew in %.1f s\n", report.Days, len(report.Months), report.Took.Seconds())
 				return err
 			}),
 		},

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
@@ -41,11 +43,41 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return silent.code
 	}
 	fmt.Fprintln(stderr, "fairlead:", err)
-	var usage usageError
-	if errors.As(err, &usage) {
+	if isUsage(err) {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// isUsage reports whether an error is about the command line; some of cobra's have no type.
+func isUsage(err error) bool {
+	var usage usageError
+	return errors.As(err, &usage) || strings.HasPrefix(err.Error(), "required flag(s)") || strings.HasPrefix(err.Error(), "unknown command")
+}
+
+// strict makes a command and those below it refuse what they do not understand: arguments that are wrong
+// in number, and names of commands that there are not.
+func strict(c *cobra.Command) {
+	if c.HasSubCommands() && c.RunE == nil {
+		c.Args = cobra.ArbitraryArgs
+		c.RunE = func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			return usageError{fmt.Errorf("there is no command `%s %s`; `%s --help` lists what there is", c.CommandPath(), args[0], c.CommandPath())}
+		}
+	}
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return usageError{fmt.Errorf("%w; use it as `%s`", err, c.UseLine())}
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		strict(sub)
+	}
 }
 
 // quietRedis drops go-redis's own log lines.
@@ -104,6 +136,12 @@ func (g *global) bind(flags *pflag.FlagSet, key, name, usage string) {
 	g.bound = append(g.bound, boundFlag{key, flags.Lookup(name)})
 }
 
+// given reports whether somebody chose a setting, be it what it is by default, by flag or environment.
+func (g *global) given(key string) bool {
+	_, set := os.LookupEnv(configs.EnvName(key))
+	return set || slices.ContainsFunc(g.bound, func(b boundFlag) bool { return b.key == key && b.flag.Changed })
+}
+
 // load reads the configuration as the flags say.
 func (g *global) load() (configs.Config, error) {
 	given := map[string]*pflag.Flag{}
@@ -155,6 +193,7 @@ func rootCommand() *cobra.Command {
 	add("program", partnerCommand(g.open), linkCommand(g.open), adminCommand(g.open), programCommand(g.open))
 	add("facts", importCommand(g.open), verifyCommand(g.open), rebuildCommand(g.open), analystCommand(g.open))
 	add("care", migrateCommand(g.open), configCommand(g), doctorCommand(g), nodeCommand(g.open))
+	strict(root)
 	return root
 }
 

@@ -30,7 +30,7 @@ func upCommand(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if withDemo && conf.Dir == configs.Default("dir") {
+			if withDemo && !g.given("dir") {
 				conf.Dir = "./demo"
 			}
 			u := &up{config: conf, dirGiven: conf.Dir, demo: withDemo, out: c.OutOrStdout(), err: c.ErrOrStderr(), log: logger(conf.Log, c.ErrOrStderr())}

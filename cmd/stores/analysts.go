@@ -134,7 +134,7 @@ func (c *ClickHouse) Keep(ctx context.Context, report func(error)) {
 				continue // the next start reads them
 			}
 			if err := c.ReloadAnalysts(ctx); err != nil && ctx.Err() == nil {
-				c.log.Error("the analysts cannot be changed", "error", err)
+				c.log.Error("the analysts cannot be changed", "err", err)
 			}
 		}
 	}()

@@ -26,7 +26,7 @@ func (p *Process) Keep(ctx context.Context, report func(error)) {
 			pause = firstPause
 		}
 		for err := p.Err(); err != nil; pause = min(2*pause, lastPause) {
-			p.log.Error("down", "error", err, "next attempt in", pause)
+			p.log.Error("down", "err", err, "next attempt in", pause)
 			report(err)
 			if !sleep(ctx, pause) {
 				return

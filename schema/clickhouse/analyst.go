@@ -64,7 +64,7 @@ func analystStatements(cluster, name, password string) ([]string, error) {
 		// Not OR REPLACE: that would part the profile from the analysts who have it.
 		"CREATE SETTINGS PROFILE IF NOT EXISTS fairlead_analyst" + on + " SETTINGS" + analystLimits,
 		"ALTER SETTINGS PROFILE fairlead_analyst" + on + " SETTINGS" + analystLimits,
-		"CREATE USER OR REPLACE " + user + on + " IDENTIFIED WITH sha256_hash BY " + quoteText(hex.EncodeToString(sum[:])) +
+		"CREATE USER OR REPLACE " + user + on + " IDENTIFIED WITH sha256_hash BY " + Quote(hex.EncodeToString(sum[:])) +
 			" DEFAULT ROLE NONE SETTINGS PROFILE 'fairlead_analyst'",
 		"CREATE QUOTA OR REPLACE " + quoteName("fairlead_analyst_"+name) + on +
 			" KEYED BY user_name FOR INTERVAL 1 hour MAX queries = 5000, execution_time = 1800 TO " + user,

@@ -162,7 +162,7 @@ func TestEnginesOfAServerAndOfACluster(t *testing.T) {
 		{one.Local() + one.OnCluster(), ""},
 		{many.Local() + many.OnCluster(), "_local ON CLUSTER 'main'"},
 		{quoteName("o`b\\"), "`o\\`b\\\\`"},
-		{quoteText(`o'b\`), `'o\'b\\'`},
+		{Quote(`o'b\`), `'o\'b\\'`},
 	} {
 		if c.got != c.want {
 			t.Errorf("got %s, want %s", c.got, c.want)

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"time"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -189,3 +190,6 @@ func Named(ctx context.Context, purpose string, values map[string]string) contex
 	}
 	return ch.Context(ctx, opts...)
 }
+
+// Instant writes t as a query parameter of type DateTime64(3, 'UTC').
+func Instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }

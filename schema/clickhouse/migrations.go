@@ -83,7 +83,7 @@ func (p place) OnCluster() string {
 	if p.Cluster == "" {
 		return ""
 	}
-	return " ON CLUSTER " + quoteText(p.Cluster)
+	return " ON CLUSTER " + Quote(p.Cluster)
 }
 
 // Local ends the name of a table of facts where each shard has its own.
@@ -114,7 +114,7 @@ func (p place) engine(path, replica, engine string, args []string) string {
 // distributed is the engine that asks the local table of every shard. All rows of a node go to one
 // shard, so that what a repeated insert meets there is what the first one left.
 func (p place) distributed(local string) string {
-	return fmt.Sprintf("Distributed(%s, fairlead, %s, cityHash64(node))", quoteText(p.Cluster), local)
+	return fmt.Sprintf("Distributed(%s, fairlead, %s, cityHash64(node))", Quote(p.Cluster), local)
 }
 
 // dedupWindow is the setting that makes a table remember the tokens of its last inserts.
@@ -125,8 +125,8 @@ func (p place) dedupWindow(inserts int) string {
 	return fmt.Sprintf("replicated_deduplication_window = %d, replicated_deduplication_window_seconds = 604800", inserts)
 }
 
-// quoteText writes s as a string of ClickHouse's SQL.
-func quoteText(s string) string {
+// Quote writes s as a string of ClickHouse's SQL, and of its text form within an array.
+func Quote(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
 
