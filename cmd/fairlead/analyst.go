@@ -4,11 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,8 +19,78 @@ import (
 
 func analystCommand(open opener) *cobra.Command {
 	c := &cobra.Command{Use: "analyst", Short: "People who query ClickHouse directly, read-only"}
-	c.AddCommand(analystAdd(open))
+	c.AddCommand(analystAdd(open), analystList(open), analystRemove(open))
 	return c
+}
+
+func analystList(open opener) *cobra.Command {
+	var a printer
+	return a.flag(&cobra.Command{
+		Use:   "list",
+		Short: "List the analysts",
+		Args:  cobra.NoArgs,
+		RunE: on(open, func(c *cobra.Command, d *deployment, _ []string) error {
+			names, err := analysts(c.Context(), d)
+			if err != nil {
+				return err
+			}
+			l := a.list(c, "USER")
+			for _, name := range names {
+				if err := l.add(map[string]string{"user": name}, name); err != nil {
+					return err
+				}
+			}
+			return l.close()
+		}),
+	})
+}
+
+func analystRemove(open opener) *cobra.Command {
+	var a printer
+	return a.flag(&cobra.Command{
+		Use:   "remove NAME",
+		Short: "Take an analyst's access away",
+		Args:  cobra.ExactArgs(1),
+		RunE: on(open, func(c *cobra.Command, d *deployment, args []string) error {
+			names, err := analysts(c.Context(), d)
+			if err != nil {
+				return err
+			}
+			if !slices.Contains(names, args[0]) {
+				return fmt.Errorf("there is no analyst %q; `fairlead analyst list` names those there are", args[0])
+			}
+			if dir, own := ownEngine(d); own {
+				err = stores.RemoveAnalyst(dir, args[0])
+			} else {
+				err = clickhouse.RemoveAnalyst(c.Context(), d.CH, d.Config.ClickHouse.Cluster, args[0])
+			}
+			if err != nil {
+				return err
+			}
+			return a.one(c, map[string]string{"user": args[0]}, "%s has no access any more", args[0])
+		}),
+	})
+}
+
+// analysts lists who there is.
+func analysts(ctx context.Context, d *deployment) ([]string, error) {
+	dir, own := ownEngine(d)
+	if !own {
+		return clickhouse.Analysts(ctx, d.CH)
+	}
+	list, err := stores.Analysts(dir)
+	var names []string
+	for _, one := range list {
+		names = append(names, one.Name)
+	}
+	return names, err
+}
+
+// ownEngine returns the folder of the ClickHouse that `fairlead up` runs, whose users stand in a file.
+func ownEngine(d *deployment) (dir string, own bool) {
+	dir = filepath.Join(d.Config.Dir, "clickhouse")
+	_, err := os.Stat(dir)
+	return dir, err == nil && d.Addresses.Redirector != ""
 }
 
 // analystAnswer is what `analyst add --json` prints.
@@ -69,8 +138,8 @@ func analystAdd(open opener) *cobra.Command {
 // reads its users from a file; `up` notices the change and restarts it, and this waits until the new
 // user gets in.
 func addAnalyst(ctx context.Context, d *deployment, name string) (password string, err error) {
-	dir := filepath.Join(d.Config.Dir, "clickhouse")
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) || d.Addresses.Redirector == "" {
+	dir, own := ownEngine(d)
+	if !own {
 		password = rand.Text()
 		return password, clickhouse.AddAnalyst(ctx, d.CH, d.Config.ClickHouse.Cluster, name, password)
 	}

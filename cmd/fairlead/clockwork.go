@@ -55,7 +55,7 @@ func openClockwork(d *deployment, o *ops, log *slog.Logger) (*aggregator.Aggrega
 	if err != nil {
 		return nil, fmt.Errorf("aggregator.jobs: %w", err)
 	}
-	o.Add("aggregator", func() (bool, any) { return true, d.Config.Aggregator.Jobs })
+	o.Add("aggregator", o.storesOf(d).both)
 	return a, nil
 }
 

@@ -125,15 +125,17 @@ func examine(ctx context.Context, d *deployment, a addresses) []finding {
 		return "complete up to " + to.Format(time.RFC3339), nil
 	})
 	if a.Ops != "" {
-		ask("parts", func(ctx context.Context) (string, error) { return "all ready", probe(ctx, a.Ops+"/readyz") })
-		ask("redirector", func(ctx context.Context) (string, error) { return a.Redirector, probe(ctx, a.Redirector+"/robots.txt") })
-		ask("dashboard", func(ctx context.Context) (string, error) { return a.Dashboard, probe(ctx, a.Dashboard+"/login") })
+		ask("parts", func(ctx context.Context) (string, error) { return "all ready", expectOK(ctx, a.Ops+"/readyz") })
+		ask("redirector", func(ctx context.Context) (string, error) {
+			return a.Redirector, expectOK(ctx, a.Redirector+"/robots.txt")
+		})
+		ask("dashboard", func(ctx context.Context) (string, error) { return a.Dashboard, expectOK(ctx, a.Dashboard+"/login") })
 	}
 	return out
 }
 
-// probe expects a 200.
-func probe(ctx context.Context, url string) error {
+// expectOK expects a 200.
+func expectOK(ctx context.Context, url string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err

@@ -67,6 +67,7 @@ func openEdge(ctx context.Context, d *deployment, o *ops, data *enrich.Data, log
 	e := &edge{d: d}
 	var facts *ship.ClickHouse
 	var live *ship.Redis
+	stores := o.storesOf(d)
 	e.node, err = redirector.OpenNode(redirector.NodeOptions{
 		JournalDir: filepath.Join(c.Dir, "journal"),
 		Journal: journal.Options{
@@ -89,8 +90,8 @@ func openEdge(ctx context.Context, d *deployment, o *ops, data *enrich.Data, log
 			Metrics:        o.Metrics,
 			Logger:         log,
 			Stores: map[string]func() any{
-				"clickhouse": func() any { return facts.Lag() },
-				"redis":      func() any { return live.Lag() },
+				"clickhouse": func() any { return storeState(stores.clickhouse, facts.Lag()) },
+				"redis":      func() any { return storeState(stores.redis, live.Lag()) },
 			},
 		},
 	})
@@ -127,6 +128,14 @@ func (e *edge) Run(ctx context.Context) error {
 	return e.node.Run(ctx, e.d.Redis, e.listeners, e.shippers...)
 }
 
+// storeState is what /readyz tells of a store. It decides nothing: a redirector does not need them.
+func storeState(p *probe, lag ship.Lag) any {
+	_, said := p.ready()
+	return map[string]any{
+		"state": said, "lag_records": lag.Records, "lag_seconds": lag.Time.Seconds(), "holding": lag.Holding,
+	}
+}
+
 // awaitLinks waits until the redirector can redirect: a first start has to fetch its links.
 func (e *edge) awaitLinks(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
@@ -155,17 +164,26 @@ func checkPublic(ctx context.Context, n *redirector.Node, d *deployment) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	homepage := ""
+	var homepage string
 	if p, err := d.Directory.Program(ctx); err == nil {
 		homepage = p.Homepage
 	} else if v := n.Links.View(); v != nil {
 		homepage = string(v.Program.Homepage.URL)
 	}
-	if u, err := url.Parse(homepage); homepage == "" || err == nil && u.Hostname() != seedHost {
+	if homepage == "" {
+		return fmt.Errorf("the redirector would answer on the public address %s without knowing the program's homepage: neither Redis nor a snapshot tells it; "+
+			"start the stores first", listen)
+	}
+	return checkHomepage(listen, homepage)
+}
+
+// checkHomepage refuses a homepage of the defaults on a public address.
+func checkHomepage(listen, homepage string) error {
+	if u, err := url.Parse(homepage); !configs.IsPublic(listen) || err == nil && u.Hostname() != seedHost {
 		return nil
 	}
-	return fmt.Errorf("the redirector would answer on the public address %s while the program's homepage is still %s: "+
-		"set it first with `fairlead program set homepage=https://… allowed_domains=…`", listen, homepage)
+	return fmt.Errorf("the redirector would answer on the public address %s while the program's homepage is still %s: before the first start name "+
+		"program.homepage and program.allowed_domains in the configuration; later start it on a loopback address and use `fairlead program set homepage=https://… allowed_domains=…`", listen, homepage)
 }
 
 // loadEnrichment reads the data that says where a click came from and by what.

@@ -22,8 +22,9 @@ type ops struct {
 	listener net.Listener
 	server   *http.Server
 
-	mu    sync.Mutex
-	parts []part // guarded by mu
+	mu     sync.Mutex
+	parts  []part  // guarded by mu
+	stores *probes // guarded by mu; see storesOf
 }
 
 // part is something that can be ready, with what there is to say about it.

@@ -57,7 +57,7 @@ func openPages(d *deployment, o *ops, log *slog.Logger) (func(context.Context) e
 	if err != nil {
 		return nil, cannotListen(c.Listen, "dashboard.listen", "--dashboard-listen", err)
 	}
-	o.Add("dashboard", func() (bool, any) { return true, d.DashboardURL })
+	o.Add("dashboard", o.storesOf(d).both)
 	return func(ctx context.Context) error { return pages.Serve(ctx, l) }, nil
 }
 

@@ -99,7 +99,9 @@ func (u *up) Run(ctx context.Context) (err error) {
 	}
 	u.announce("directory", "whole in Redis", began)
 	failed := make(chan error, 4)
-	u.serveShop(failed)
+	if err := u.serveShop(ctx, d, failed); err != nil {
+		return err
+	}
 	if err := u.fillDemo(ctx, d, data); err != nil {
 		return err
 	}
@@ -148,6 +150,11 @@ func (u *up) takeFolder() error {
 	u.config.Dir = dir
 	_, err = os.Stat(filepath.Join(dir, addressFile))
 	used := err == nil
+	if !used && !u.demo { // the program's first settings are the configuration's
+		if err := checkHomepage(u.config.Redirector.Listen, u.config.Program.Homepage); err != nil {
+			return err
+		}
+	}
 	switch demoed := demo.Exists(dir); {
 	case demoed && !u.demo:
 		return fmt.Errorf("%s holds a demo: start it with `fairlead up --demo --dir %s`, or name another folder with --dir for a program of your own", dir, dir)

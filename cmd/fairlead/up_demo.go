@@ -49,12 +49,16 @@ func (u *up) openShop() error {
 }
 
 // serveShop serves the demo's shop.
-func (u *up) serveShop(failed chan<- error) {
+func (u *up) serveShop(ctx context.Context, d *deployment, failed chan<- error) error {
 	if !u.demo {
-		return
+		return nil
 	}
 	began := time.Now()
-	shop := demo.NewShop(u.shopListener, u.config.Program.Param, u.log)
+	p, err := d.Directory.Program(ctx)
+	if err != nil {
+		return err
+	}
+	shop := demo.NewShop(u.shopListener, p.Param, u.log)
 	go func() {
 		if err := shop.Serve(); err != nil {
 			failed <- err
@@ -66,6 +70,7 @@ func (u *up) serveShop(failed chan<- error) {
 		return shop.Close(ctx)
 	})
 	u.announce("demo shop", shop.URL(), began)
+	return nil
 }
 
 // seed stores the program's settings and its click key at the first start, and sees to it that Redis has
@@ -161,7 +166,7 @@ func (u *up) firstMinutes(ctx context.Context, d *deployment) error {
 		}
 		line("a partner", "fairlead partner add --name Ada --email ada@example.com%s", u.dirFlag())
 	}
-	line("analyst", "fairlead analyst add --name eva%s, then %s", u.dirFlag(), d.Config.ClickHouse.HTTPURL)
+	line("analyst", "%s and %s, after fairlead analyst add --name eva%s", d.Config.ClickHouse.HTTPURL, d.Config.ClickHouse.Addrs[0], u.dirFlag())
 	fmt.Fprintf(u.out, "\nCtrl-C stops everything.\n")
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -125,6 +126,7 @@ func TestRedirectsGoOnWithoutStores(t *testing.T) {
 	for range 50 {
 		location(t, ada)
 	}
+	eventually(t, 10*time.Second, "/readyz says that parts are away", func() bool { return !m.ready() })
 	if got := fairlead(t, m.args("partner", "add", "--name", "Bob", "--email", "bob@example.com")...); got.code != exitFailed || got.stderr == "" {
 		t.Errorf("a directory write without stores: exit %d, %q", got.code, got.stderr)
 	}
@@ -311,6 +313,9 @@ func TestUpSaysInOneSentenceWhyItCannotStart(t *testing.T) {
 	}, "deployment")
 	f("library missing", func(m *machine) { m.t.Setenv("FAIRLEAD_CLICKHOUSE_LIBRARY", filepath.Join(m.dir, "none.so")) }, "none.so")
 	f("redis-server missing", func(m *machine) { m.t.Setenv("FAIRLEAD_REDIS_BINARY", filepath.Join(m.dir, "no-redis")) }, "no-redis")
+	f("public address, homepage of the defaults", func(m *machine) {
+		m.flags = append(m.flags, "--listen", "0.0.0.0:"+freePorts(m.t, 1)[0])
+	}, "program.homepage")
 	f("unknown setting", func(m *machine) { m.t.Setenv("FAIRLEAD_REDIRECTOR_LISTN", "x") }, "FAIRLEAD_REDIRECTOR_LISTN")
 }
 
@@ -354,5 +359,60 @@ func TestASecondStartIsQuickAndKeepsEverything(t *testing.T) {
 	if !v.OK {
 		t.Errorf("verify says %+v", v)
 	}
+	m.stop()
+}
+
+func TestAWrongCommandLineExitsWithTwo(t *testing.T) {
+	f := func(want string, args ...string) {
+		t.Helper()
+		r := fairlead(t, args...)
+		if r.code != exitUsage || !strings.Contains(r.stderr, want) || r.stdout != "" {
+			t.Errorf("fairlead %s: exit %d, stdout %q, stderr %q; want %d and %q", strings.Join(args, " "), r.code, r.stdout, r.stderr, exitUsage, want)
+		}
+	}
+	f("bogus", "bogus")
+	f("bogus", "partner", "bogus")
+	f("foo", "import", "foo", "bar")
+	f("rebuild foo", "rebuild", "foo")
+	f("--nothing", "verify", "--nothing")
+	f("accepts 1 arg", "partner", "show")
+	f(`"email"`, "partner", "add", "--name", "Ada")
+	f("2026-11", "verify", "--since", "May")
+}
+
+func TestAnAnalystComesAndGoes(t *testing.T) {
+	m := newMachine(t)
+	m.start()
+	eva := answer[analystAnswer](t, m.args("analyst", "add", "--name", "eva", "--json")...)
+	ask := func(query string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequest(http.MethodPost, eva.HTTP, strings.NewReader(query))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth(eva.User, eva.Password)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return 0, err.Error() // it restarts with the new list
+		}
+		defer resp.Body.Close()
+		body, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(body)
+	}
+	if status, body := ask("SELECT count() FROM analytics.clicks"); status != http.StatusOK || body != "0\n" {
+		t.Errorf("the analyst gets %d %q", status, body)
+	}
+	if status, body := ask("SELECT count() FROM fairlead.clicks"); status == http.StatusOK {
+		t.Errorf("the analyst reads the facts: %q", body)
+	}
+	list := answer[[]map[string]string](t, m.args("analyst", "list", "--json")...)
+	if len(list) != 1 || list[0]["user"] != "eva" {
+		t.Errorf("analyst list answers %v", list)
+	}
+	answer[map[string]string](t, m.args("analyst", "remove", "eva", "--json")...)
+	eventually(t, 30*time.Second, "the analyst is shut out", func() bool {
+		status, _ := ask("SELECT 1")
+		return status == http.StatusForbidden || status == http.StatusUnauthorized
+	})
 	m.stop()
 }

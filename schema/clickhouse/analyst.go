@@ -90,3 +90,31 @@ const analystLimits = `
     max_concurrent_queries_for_user = 4 CONST,
     max_threads = 4 MAX 4,
     priority = 10 CONST`
+
+// RemoveAnalyst takes an analyst's user away; it is no error when there is none of that name.
+func RemoveAnalyst(ctx context.Context, conn driver.Conn, cluster, name string) error {
+	if !AnalystName.MatchString(name) || slices.Contains([]string{"default", "fairlead"}, name) {
+		return fmt.Errorf("%q is no analyst's name", name)
+	}
+	on := place{Cluster: cluster}.OnCluster()
+	for _, stmt := range []string{
+		"DROP QUOTA IF EXISTS " + quoteName("fairlead_analyst_"+name) + on,
+		"DROP USER IF EXISTS " + quoteName(name) + on,
+	} {
+		if err := conn.Exec(Named(ctx, "remove analyst", nil), stmt); err != nil {
+			return fmt.Errorf("remove analyst %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Analysts returns the names of the users whom AddAnalyst made.
+func Analysts(ctx context.Context, conn driver.Conn) ([]string, error) {
+	var names []string
+	err := conn.Select(Named(ctx, "analysts", nil), &names,
+		"SELECT assumeNotNull(user_name) FROM system.settings_profile_elements WHERE inherit_profile = 'fairlead_analyst' AND user_name IS NOT NULL ORDER BY 1")
+	if err != nil {
+		return nil, fmt.Errorf("list the analysts: %w", err)
+	}
+	return names, nil
+}
