@@ -64,17 +64,25 @@ type up struct {
 	shopListener net.Listener
 }
 
-// Run returns nil after a stop that was asked for by ctx.
-func (u *up) Run(ctx context.Context) (err error) {
+// Run returns nil after a stop that was asked for by ctx, however far the start had come.
+func (u *up) Run(ctx context.Context) error {
 	u.began = time.Now()
-	defer func() {
-		for i := len(u.closers) - 1; i >= 0; i-- {
-			err = errors.Join(err, u.closers[i]())
-		}
-		if err == nil {
-			fmt.Fprintln(u.out, "stopped")
-		}
-	}()
+	err := u.serve(ctx)
+	if ctx.Err() != nil {
+		fmt.Fprintln(u.out, "\nstopping: pages, clockwork, redirector once its journal is shipped, stores")
+		err = nil // what failed did so because of the stop
+	}
+	for i := len(u.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, u.closers[i]())
+	}
+	if err == nil {
+		fmt.Fprintln(u.out, "stopped")
+	}
+	return err
+}
+
+// serve opens the parts in order and waits until ctx is done or one of them fails.
+func (u *up) serve(ctx context.Context) error {
 	if err := u.takeFolder(); err != nil {
 		return err
 	}
@@ -120,7 +128,6 @@ func (u *up) Run(ctx context.Context) (err error) {
 	}
 	select {
 	case <-ctx.Done():
-		fmt.Fprintln(u.out, "\nstopping: pages, clockwork, redirector once its journal is shipped, stores")
 		return nil
 	case err := <-failed:
 		return err
