@@ -38,7 +38,7 @@ run: deps build ## everything on this machine, with a demo program; Ctrl-C stops
 
 # Tests that write facts sync them: a folder in memory makes them several times faster where there is room.
 fast = room=$$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 { print $$4 }'); \
-	if [ -w /dev/shm ] && [ "$${room:-0}" -gt 4000000 ]; then TMPDIR=$$(mktemp -d /dev/shm/fairlead-test.XXXXXX); export TMPDIR; trap 'rm -rf "$$TMPDIR"' EXIT; fi;
+	if [ -w /dev/shm ] && [ "$${room:-0}" -gt 4000000 ]; then TMPDIR=$$(mktemp -d /dev/shm/fairlead-test.XXXXXX); export TMPDIR; chmod 1777 "$$TMPDIR"; trap 'rm -rf "$$TMPDIR"' EXIT; fi;
 
 test: deps bin/.installed lint ## all tests, against the real Redis, ClickHouse and browser
 	$(call require,chromium:chromium)
