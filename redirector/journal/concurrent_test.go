@@ -53,11 +53,13 @@ func TestAppendersReadersAndSinksAtOnce(t *testing.T) {
 		wg.Go(func() { records[i] = follow(t, l, sink, total) })
 	}
 	wg.Go(func() {
-		for l.Synced() < total {
+		for at := l.Synced(); at < total; {
 			l.Stats()
 			_ = l.Ready()
-			if _, err := l.WaitSynced(context.Background(), l.Synced()); err != nil {
+			var err error
+			if at, err = l.WaitSynced(context.Background(), at); err != nil {
 				t.Error(err)
+				return
 			}
 		}
 	})
