@@ -152,7 +152,7 @@ func (s *ClickHouse) loop() loop { return loop{step: s.step, failed: s.failed, g
 func (s *ClickHouse) failed(err error, attempt int) {
 	s.m.failures.Inc()
 	s.log.Warn("clicks wait in the journal: shipping to ClickHouse failed and will be tried again",
-		"error", err, "attempt", attempt, "lag_records", s.m.lag.Load(), "position", s.Position())
+		"err", err, "attempt", attempt, "lag_records", s.m.lag.Load(), "position", s.Position())
 }
 
 // step does one thing: wait, gather, or deliver.

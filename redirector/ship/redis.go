@@ -136,7 +136,7 @@ func (s *Redis) loop() loop { return loop{step: s.step, failed: s.failed, giveUp
 func (s *Redis) failed(err error, attempt int) {
 	s.m.failures.Inc()
 	s.log.Warn("live counters wait: counting in Redis failed and will be tried again; redirects and ClickHouse go on",
-		"error", err, "attempt", attempt, "lag_records", s.m.lag.Load(), "position", s.at)
+		"err", err, "attempt", attempt, "lag_records", s.m.lag.Load(), "position", s.at)
 }
 
 // step does one thing: wait, gather, or count.
