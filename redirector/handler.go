@@ -143,7 +143,7 @@ func (s *Server) identify(h *hit) {
 
 // locate decides where to, and merges the request's parameters into it. Only a click that can earn
 // carries its id there: an iframe's must not replace the one that a shop already holds. HEAD gets one too,
-// to be the same answer; it is recorded nowhere, and what names it is attributed to nobody.
+// to be the same answer; it is recorded nowhere.
 func (h *hit) locate() {
 	p := h.view.Program
 	if h.leads() {

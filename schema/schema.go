@@ -34,15 +34,6 @@ func ParsePartnerID(s string) (PartnerID, error) {
 	return PartnerID(n), nil
 }
 
-// ParseLinkID reads the decimal form that String writes.
-func ParseLinkID(s string) (LinkID, error) {
-	n, err := strconv.ParseUint(s, 10, 32)
-	if err != nil || n == 0 {
-		return 0, fmt.Errorf("link id %q is not a positive number", s)
-	}
-	return LinkID(n), nil
-}
-
 // Period is a half-open span of time, [From, To), in UTC.
 type Period struct{ From, To time.Time }
 

@@ -29,8 +29,7 @@ type State struct {
 	Until    time.Time `json:"until"`    // the invented past ends here
 	Shop     string    `json:"shop"`     // host:port
 	Password string    `json:"password"` // of the demo's log-ins
-	APIKey   string    `json:"api_key,omitempty"`
-	Filled   bool      `json:"filled"` // the past is in the stores
+	Filled   bool      `json:"filled"`   // the past is in the stores
 }
 
 // AdminEmail is the demo admin's log-in; partners log in with slug@demo.example.

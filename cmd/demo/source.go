@@ -25,7 +25,7 @@ type source struct {
 // newSource walks through the traffic once to count it.
 func newSource(t *Traffic) (*source, error) {
 	s := &source{traffic: t, node: fmt.Sprintf("%016x", t.Seed), cursors: map[string]uint64{}}
-	err := t.Each(func(int, *schema.Click) error { s.total++; return nil })
+	err := t.Each(func(*schema.Click) error { s.total++; return nil })
 	return s, err
 }
 
@@ -86,7 +86,7 @@ func (r *reader) records(yield func([]byte) bool) {
 	ids := clickIDs{node: r.source.traffic.Seed}
 	var seq uint64
 	var buf []byte
-	err := r.source.traffic.Each(func(_ int, c *schema.Click) error {
+	err := r.source.traffic.Each(func(c *schema.Click) error {
 		seq++
 		if seq < r.from {
 			return nil

@@ -38,19 +38,14 @@ type EnrolledLink struct {
 	share float64
 }
 
-// Days is how many program-days Each walks through.
-func (t *Traffic) Days() int {
-	return int(t.Until.Sub(t.start()).Hours()/24) + 1
-}
-
 func (t *Traffic) start() time.Time {
 	first := schema.MonthOf(t.Until, t.Zone).Add(-11).FirstDay()
 	return first.Period(t.Zone).From
 }
 
-// Each yields every click, day by day and within a day by time; day counts from 0. The click and what
+// Each yields every click, day by day and within a day by time. The click and what
 // it points to belong to Each and change with the next.
-func (t *Traffic) Each(yield func(day int, c *schema.Click) error) error {
+func (t *Traffic) Each(yield func(c *schema.Click) error) error {
 	var batch []schema.Click
 	day := 0
 	for at := t.start(); at.Before(t.Until); day++ {
@@ -65,7 +60,7 @@ func (t *Traffic) Each(yield func(day int, c *schema.Click) error) error {
 			if batch[i].At >= t.Until.UnixMilli() {
 				break
 			}
-			if err := yield(day, &batch[i]); err != nil {
+			if err := yield(&batch[i]); err != nil {
 				return err
 			}
 		}

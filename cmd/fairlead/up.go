@@ -221,6 +221,9 @@ func (u *up) run(part func(context.Context) error, failed chan<- error) {
 	go func() {
 		err := part(ctx)
 		if ctx.Err() == nil {
+			if err == nil {
+				err = errors.New("BUG: a part ended although nobody stopped it")
+			}
 			failed <- err
 			err = nil // said already
 		}

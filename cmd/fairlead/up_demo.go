@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"time"
@@ -132,7 +133,7 @@ func (u *up) fillDemo(ctx context.Context, d *deployment, data *enrich.Data) err
 }
 
 // progress is a bar on a terminal and silence elsewhere.
-func progress(w any, what string) *progressbar.ProgressBar {
+func progress(w io.Writer, what string) *progressbar.ProgressBar {
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return progressbar.DefaultSilent(1, what)
