@@ -150,16 +150,6 @@ func (s RedisStore) Fresh(t testing.TB) RedisStore {
 	return s
 }
 
-// Installed returns a file that the build installs, such as "data/country.mmdb".
-func Installed(t testing.TB, name string) string {
-	t.Helper()
-	file := filepath.Join(bin(t), name)
-	if _, err := os.Stat(file); err != nil {
-		t.Fatalf("%v: run `make deps build`", err)
-	}
-	return file
-}
-
 // Library returns the engine's library.
 func Library(t testing.TB) string {
 	t.Helper()
