@@ -45,7 +45,7 @@ func (s *ClickHouse) makeSure(ctx context.Context) (asking bool, err error) {
 		if err := s.kill(ctx, b.node); err != nil {
 			return false, err
 		}
-		if err := s.opt.fail("killed"); err != nil {
+		if err := s.opt.Faults("killed"); err != nil {
 			return false, err
 		}
 	}
@@ -120,7 +120,7 @@ func (s *ClickHouse) missing(ctx context.Context, b *batch) ([]*rows, error) {
 	if b.clicks() == 0 {
 		return nil, nil
 	}
-	if err := s.opt.fail("asking"); err != nil {
+	if err := s.opt.Faults("asking"); err != nil {
 		return nil, err
 	}
 	ranges, err := s.landedRanges(ctx, b)

@@ -38,7 +38,9 @@ type ClickHouseOptions struct {
 	Logger  *slog.Logger
 	Metrics *metrics.Set
 
-	fail func(point string) error // of a test: an error is a crash at that point
+	// Faults is for tests: it is told of every step before or after which a crash would matter, and an error
+	// from it is a crash there.
+	Faults func(point string) error
 }
 
 func (o *ClickHouseOptions) fillIn() {
@@ -54,8 +56,8 @@ func (o *ClickHouseOptions) fillIn() {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.fail == nil {
-		o.fail = func(string) error { return nil }
+	if o.Faults == nil {
+		o.Faults = func(string) error { return nil }
 	}
 }
 
@@ -219,7 +221,7 @@ func (s *ClickHouse) done() error {
 	if err := s.opt.Source.Advance(SinkClickHouse, s.batch.last); err != nil {
 		return fmt.Errorf("move the cursor to %d: %w", s.batch.last, err)
 	}
-	if err := s.opt.fail("advanced"); err != nil {
+	if err := s.opt.Faults("advanced"); err != nil {
 		return err
 	}
 	s.m.batches.Inc()

@@ -153,7 +153,7 @@ func TestACrashAtEachPoint(t *testing.T) {
 				}
 				src.addGap(2, journal.ReasonDiskFull)
 				dir := t.TempDir()
-				first := r.sink(r.conn, src, func(o *ClickHouseOptions) { o.fail, o.Dir, o.MaxRows = crashAt(point, n+1), dir, 150 })
+				first := r.sink(r.conn, src, func(o *ClickHouseOptions) { o.Faults, o.Dir, o.MaxRows = crashAt(point, n+1), dir, 150 })
 				err := r.drainErr(first)
 				if err != nil && !errors.Is(err, errCrash) {
 					t.Fatal(err)
@@ -202,7 +202,7 @@ func TestALostAnswerDoublesNothing(t *testing.T) {
 	src := newMemory("a1")
 	conn := r.through()
 	s := r.sink(conn, src, func(o *ClickHouseOptions) {
-		o.fail = func(point string) error {
+		o.Faults = func(point string) error {
 			if point == "insert" {
 				r.proxy.next(loseAck, 8000) // beyond the query itself, within the block
 			}
@@ -256,7 +256,7 @@ func TestAnInsertThatArrivesAfterTheQuestion(t *testing.T) {
 			dir := t.TempDir()
 			s := r.sink(r.through(), src, func(o *ClickHouseOptions) {
 				o.InsertTimeout, o.Dir = time.Second, dir
-				o.fail = func(point string) error {
+				o.Faults = func(point string) error {
 					if point == "insert" && !held {
 						held = true
 						r.proxy.next(holdBack, c.after)
@@ -470,7 +470,7 @@ func TestAStopDoesNotWaitForAStoreThatIsAway(t *testing.T) {
 	src.add(records(1, 10, noon)...)
 	s := r.sink(r.through(), src, func(o *ClickHouseOptions) {
 		o.StopGrace = 50 * time.Millisecond
-		o.fail = func(point string) error {
+		o.Faults = func(point string) error {
 			if point == "insert" {
 				r.proxy.next(holdBack, 1)
 			}

@@ -40,7 +40,7 @@ func (s *ClickHouse) deliver(ctx context.Context) error {
 				return fmt.Errorf("insert %d clicks of %s: %w", r.len(), b.span(), err)
 			}
 			s.sent += uint64(r.len())
-			if err := s.opt.fail(fmt.Sprintf("inserted %d", i)); err != nil {
+			if err := s.opt.Faults(fmt.Sprintf("inserted %d", i)); err != nil {
 				return err
 			}
 		}
@@ -48,7 +48,7 @@ func (s *ClickHouse) deliver(ctx context.Context) error {
 	if err := s.writeGaps(ctx, b); err != nil {
 		return err
 	}
-	if err := s.opt.fail("gaps"); err != nil {
+	if err := s.opt.Faults("gaps"); err != nil {
 		return err
 	}
 	for _, r := range b.months {
@@ -61,7 +61,7 @@ func (s *ClickHouse) deliver(ctx context.Context) error {
 		return err
 	}
 	s.beat.node = b.node
-	if err := s.opt.fail("shipped"); err != nil {
+	if err := s.opt.Faults("shipped"); err != nil {
 		return err
 	}
 	return s.done()
@@ -106,7 +106,7 @@ func (b *batch) shipments(now time.Time) []shipment {
 }
 
 func (s *ClickHouse) insert(ctx context.Context, b *batch, r *rows, token string) error {
-	if err := s.opt.fail("insert"); err != nil {
+	if err := s.opt.Faults("insert"); err != nil {
 		return err
 	}
 	ctx, cancel := s.sending(ctx)

@@ -128,7 +128,7 @@ func (d *dayCache) of(at int64) schema.Day {
 // send runs the scripts, one a shard, in one exchange. Not settled: the positions are to be read back, or the counters
 // are being rebuilt; the batch stays.
 func (s *Redis) send(ctx context.Context, cmds []shardCount, last uint64) (settled bool, err error) {
-	if err := s.opt.fail("count"); err != nil {
+	if err := s.opt.Faults("count"); err != nil {
 		return false, err
 	}
 	pipe := s.rdb.Pipeline()
@@ -140,7 +140,7 @@ func (s *Redis) send(ctx context.Context, cmds []shardCount, last uint64) (settl
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return false, fmt.Errorf("count clicks up to %d: %w", last, err)
 	}
-	if err := s.opt.fail("counted"); err != nil {
+	if err := s.opt.Faults("counted"); err != nil {
 		return false, err
 	}
 	settled = true

@@ -30,7 +30,9 @@ type RedisOptions struct {
 	Logger  *slog.Logger
 	Metrics *metrics.Set
 
-	fail func(point string) error // of a test: an error is a crash at that point
+	// Faults is for tests: it is told of every step before or after which a crash would matter, and an error
+	// from it is a crash there.
+	Faults func(point string) error
 }
 
 func (o *RedisOptions) fillIn() {
@@ -43,8 +45,8 @@ func (o *RedisOptions) fillIn() {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.fail == nil {
-		o.fail = func(string) error { return nil }
+	if o.Faults == nil {
+		o.Faults = func(string) error { return nil }
 	}
 }
 

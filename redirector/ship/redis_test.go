@@ -205,7 +205,7 @@ func TestACrashAroundACount(t *testing.T) {
 	src := newMemory("a1")
 	for i := range times(10, 200) {
 		src.add(records(i*300, 300, noon)...)
-		err := r.sink(r.rdb, src, func(o *RedisOptions) { o.fail = crashAt([]string{"count", "counted"}[i%2], 1+i%5) }).Drain(t.Context())
+		err := r.sink(r.rdb, src, func(o *RedisOptions) { o.Faults = crashAt([]string{"count", "counted"}[i%2], 1+i%5) }).Drain(t.Context())
 		if err != nil && !errors.Is(err, errCrash) {
 			t.Fatal(err)
 		}
@@ -223,7 +223,7 @@ func TestALostAnswerCountsNothingTwice(t *testing.T) {
 			src := newMemory("a1")
 			s := r.sink(r.through(retries), src, func(o *RedisOptions) {
 				o.MaxRows = 10_000
-				o.fail = func(point string) error {
+				o.Faults = func(point string) error {
 					if point == "count" {
 						r.proxy.next(loseAck, 2000)
 					}
@@ -322,7 +322,7 @@ func TestARebuildInTheMiddle(t *testing.T) {
 	src := newMemory("a1")
 	points, at, round := 0, 0, 0
 	s := r.sink(r.rdb, src, func(o *RedisOptions) {
-		o.fail = func(string) error {
+		o.Faults = func(string) error {
 			if points++; points == at {
 				if round%3 == 0 {
 					r.zone = map[bool]*time.Location{true: time.UTC, false: kathmandu(t)}[r.zone != time.UTC]
