@@ -35,7 +35,7 @@ func redirectorCommand(g *global) *cobra.Command {
 				if err := os.MkdirAll(d.Config.Dir, 0o700); err != nil {
 					return fmt.Errorf("make the folder of the journal: %w", err)
 				}
-				e, err := openEdge(ctx, d, o, data, log)
+				e, err := openEdge(ctx, d, o, data, log, g.faults)
 				if err != nil {
 					return err
 				}
@@ -58,7 +58,7 @@ type edge struct {
 }
 
 // openEdge opens the journal, the links and the listener. Neither store has to be there.
-func openEdge(ctx context.Context, d *deployment, o *ops, data *enrich.Data, log *slog.Logger) (_ *edge, err error) {
+func openEdge(ctx context.Context, d *deployment, o *ops, data *enrich.Data, log *slog.Logger, faults faults) (_ *edge, err error) {
 	c := d.Config
 	proxies, err := prefixes(c.Redirector.TrustedProxies)
 	if err != nil {
@@ -76,6 +76,7 @@ func openEdge(ctx context.Context, d *deployment, o *ops, data *enrich.Data, log
 			SyncEvery:    c.Redirector.Journal.SyncEvery,
 			Sinks:        []string{ship.SinkClickHouse, ship.SinkRedis},
 			Logger:       log,
+			Faults:       faults.journal,
 		},
 		Snapshot:      filepath.Join(c.Dir, "links.snapshot"),
 		SaltFile:      filepath.Join(c.Dir, "visitor.salt"),
@@ -112,9 +113,9 @@ func openEdge(ctx context.Context, d *deployment, o *ops, data *enrich.Data, log
 	}
 	source := ship.FromJournal(e.node.Journal)
 	facts = ship.NewClickHouse(d.CH, ship.ClickHouseOptions{
-		Source: source, Enrich: data, Dir: shipping, Cluster: c.ClickHouse.Cluster, Logger: log, Metrics: o.Metrics,
+		Source: source, Enrich: data, Dir: shipping, Cluster: c.ClickHouse.Cluster, Logger: log, Metrics: o.Metrics, Faults: faults.ship,
 	})
-	live = ship.NewRedis(d.Redis, ship.RedisOptions{Source: source, Enrich: data, Keys: d.Keys, Logger: log, Metrics: o.Metrics})
+	live = ship.NewRedis(d.Redis, ship.RedisOptions{Source: source, Enrich: data, Keys: d.Keys, Logger: log, Metrics: o.Metrics, Faults: faults.ship})
 	e.shippers = []redirector.Shipper{facts, live}
 	if e.listeners, err = redirector.Listen(c.Redirector.Listen, 1); err != nil {
 		return nil, cannotListen(c.Redirector.Listen, "redirector.listen", "--listen", err)

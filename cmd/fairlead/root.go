@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"fairlead/configs"
+	"fairlead/redirector/journal"
 )
 
 // Exit codes. 1: it did not work, and one sentence says why. 2: the call itself is wrong.
@@ -27,10 +28,14 @@ const (
 
 // run executes one command line and returns its exit code.
 func run(args []string, stdout, stderr io.Writer) int {
+	return runWith(&global{}, args, stdout, stderr)
+}
+
+func runWith(g *global, args []string, stdout, stderr io.Writer) int {
 	redis.SetLogger(quietRedis{}) // what it says stands in the errors that it returns
 	ctx, stop := signalContext()
 	defer stop()
-	root := rootCommand()
+	root := rootCommand(g)
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -120,8 +125,15 @@ func signalContext() (context.Context, func()) {
 
 // global are the flags that every command knows, and those that set the configuration.
 type global struct {
-	file  string
-	bound []boundFlag
+	file   string
+	bound  []boundFlag
+	faults faults
+}
+
+// faults are the hooks by which tests of the whole program break a redirector; nil in the program.
+type faults struct {
+	journal journal.Faults
+	ship    func(point string) error
 }
 
 // boundFlag is a command's flag for a configuration key. Several commands have one for the same key.
@@ -162,8 +174,7 @@ func (g *global) open(ctx context.Context) (*deployment, error) {
 	return openDeployment(ctx, c, logger(c.Log, os.Stderr))
 }
 
-func rootCommand() *cobra.Command {
-	g := &global{}
+func rootCommand(g *global) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "fairlead",
 		Short:         "Fairlead runs a partner program: links, clicks, and what they earned",

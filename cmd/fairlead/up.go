@@ -33,7 +33,7 @@ func upCommand(g *global) *cobra.Command {
 			if withDemo && !g.given("dir") {
 				conf.Dir = "./demo"
 			}
-			u := &up{config: conf, dirGiven: conf.Dir, demo: withDemo, out: c.OutOrStdout(), err: c.ErrOrStderr(), log: logger(conf.Log, c.ErrOrStderr())}
+			u := &up{config: conf, dirGiven: conf.Dir, demo: withDemo, faults: g.faults, out: c.OutOrStdout(), err: c.ErrOrStderr(), log: logger(conf.Log, c.ErrOrStderr())}
 			return u.Run(c.Context())
 		},
 	}
@@ -53,6 +53,7 @@ type up struct {
 	config   configs.Config
 	dirGiven string // as the user wrote it, for commands to copy
 	demo     bool
+	faults   faults
 	out      io.Writer // announcements, for people
 	err      io.Writer // progress
 	log      *slog.Logger
@@ -202,7 +203,7 @@ func loopback(port int) string { return fmt.Sprintf("%s:%d", stores.Loopback, po
 // startEdge starts the redirector. It stops before the stores do, so that its journal empties into them.
 func (u *up) startEdge(ctx context.Context, d *deployment, o *ops, data *enrich.Data, failed chan<- error) error {
 	began := time.Now()
-	e, err := openEdge(ctx, d, o, data, u.log)
+	e, err := openEdge(ctx, d, o, data, u.log, u.faults)
 	if err != nil {
 		return err
 	}
