@@ -11,7 +11,8 @@ type RecordKind uint8
 
 // The kinds of record. Numbers are for ever.
 const (
-	RecordClick RecordKind = 1
+	RecordClick      RecordKind = 1
+	RecordConversion RecordKind = 2
 )
 
 // ErrRecord is wrapped by every error of decoding a journal record.
@@ -82,9 +83,9 @@ func DecodeClick(c *Click, rec []byte) error {
 		return fmt.Errorf("%w: %d bytes, a click has at least %d", ErrRecord, len(rec), clickFixed)
 	}
 	switch kind, version := RecordKind(rec[0]), rec[1]; {
-	case kind > RecordClick:
-		return fmt.Errorf("%w: of kind %d, this program knows %d: %w", ErrRecord, kind, RecordClick, ErrRecordNewer)
-	case kind < RecordClick:
+	case kind > RecordConversion:
+		return fmt.Errorf("%w: of kind %d, this program knows %d: %w", ErrRecord, kind, RecordConversion, ErrRecordNewer)
+	case kind != RecordClick:
 		return fmt.Errorf("%w: kind %d is not a click", ErrRecord, kind)
 	case version > clickVersion:
 		return fmt.Errorf("%w: click of version %d, this program knows %d: %w", ErrRecord, version, clickVersion, ErrRecordNewer)

@@ -134,7 +134,8 @@ func TestWhatANewerProgramWroteIsRefusedByName(t *testing.T) {
 			t.Errorf("%s: got %v, want an ErrRecord that is newer: %v", name, err, newer)
 		}
 	}
-	f("another kind", true, func(r []byte) { r[0] = 2 })
+	f("a kind to come", true, func(r []byte) { r[0] = 3 })
+	f("a conversion", false, func(r []byte) { r[0] = 2 })
 	f("no kind", false, func(r []byte) { r[0] = 0 })
 	f("the next version", true, func(r []byte) { r[1]++ })
 	f("no version", false, func(r []byte) { r[1] = 0 })
@@ -143,10 +144,10 @@ func TestWhatANewerProgramWroteIsRefusedByName(t *testing.T) {
 	f("a flag", true, func(r []byte) { r[3] = 1 })
 	f("a seventh sub id", true, func(r []byte) { r[mask] |= 1 << 6 })
 	f("a sixth utm value", true, func(r []byte) { r[mask+1] |= 1 << 5 })
-	short := []byte{2, 1}
+	short := []byte{3, 1}
 	var out schema.Click
 	if err := schema.DecodeClick(&out, short); !errors.Is(err, schema.ErrRecordNewer) {
-		t.Errorf("a short record of another kind: got %v, want ErrRecordNewer", err)
+		t.Errorf("a short record of a kind to come: got %v, want ErrRecordNewer", err)
 	}
 }
 

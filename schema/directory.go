@@ -17,7 +17,10 @@ const (
 
 // Kinds lists every kind of directory entry.
 func Kinds() []Kind {
-	return []Kind{KindProgram, KindPartner, KindLink, KindLogin, KindClickKey, KindNode}
+	return []Kind{
+		KindProgram, KindPartner, KindLink, KindLogin, KindClickKey, KindNode,
+		KindAPIKey, KindSecret, KindCoupon, KindClaim, KindPostback, KindWebhook,
+	}
 }
 
 // PartnerStatus is the state of a partner.

@@ -83,6 +83,11 @@ func (d *Directory) SetProgram(ctx context.Context, actor Actor, fn func(*schema
 				return err
 			}
 		}
+		if longer := keyLife(p) - keyLife(before); longer > 0 {
+			if err := t.keepKeys(ctx, longer); err != nil {
+				return err
+			}
+		}
 		return t.put(schema.KindProgram, programID, was, p)
 	})
 	if err != nil {

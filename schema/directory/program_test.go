@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -87,10 +88,67 @@ func TestClickKeysRotate(t *testing.T) {
 	if err := inUse(k.Key, first[0]).Check(id); err != nil {
 		t.Error(err)
 	}
-	now = now.AddDate(0, 0, 91)
-	if err := inUse(k.Key).Check(id); err == nil {
-		t.Error("a click id of a retired key is accepted")
+	// The window and a week later it is over.
+	now = now.AddDate(0, 0, 97).Add(-time.Millisecond)
+	inUse(k.Key, first[0])
+	now = now.Add(time.Millisecond)
+	if err := inUse(k.Key).Check(id); !errors.Is(err, schema.ErrClickIDForged) {
+		t.Errorf("a click id of a retired key: %v", err)
 	}
+	w.whole()
+}
+
+func TestClickKeysLiveAsLongAsTheWindow(t *testing.T) {
+	w := seeded(t)
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	w.opt.Now = func() time.Time { return now }
+	if err := w.EnsureClickKey(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	window := func(days int) {
+		t.Helper()
+		if _, err := w.SetProgram(t.Context(), CLI, func(p *schema.Program) error { p.WindowDays = days; return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// until says for how many days from the beginning each key is accepted, newest first; 0: without end.
+	begin := now
+	until := func(want ...int) {
+		t.Helper()
+		all, err := w.AllClickKeys(t.Context())
+		var got []int
+		for _, k := range all {
+			days := 0
+			if !k.RetiredAt.IsZero() {
+				days = int(k.RetiredAt.Sub(begin) / (24 * time.Hour))
+			}
+			got = append(got, days)
+		}
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%v, -want +got\n%s", err, diff)
+		}
+	}
+	rotate := func(f func(context.Context, Actor) (schema.StoredClickKey, error)) {
+		t.Helper()
+		if _, err := f(t.Context(), CLI); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(0)
+	rotate(w.RotateClickKey)
+	until(0, 97)
+	window(100) // ids that were given out under the first key may earn for longer now
+	until(0, 107)
+	window(10) // and do not lose what they were promised
+	until(0, 107)
+	now = begin.AddDate(0, 0, 20)
+	rotate(w.RotateClickKey)
+	until(0, 37, 107)
+	now = begin.AddDate(0, 0, 30)
+	rotate(w.ReplaceClickKey)
+	until(0, 30, 30, 30)
+	window(90) // what is retired stays so
+	until(0, 30, 30, 30)
 	w.whole()
 }
 
