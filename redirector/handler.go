@@ -122,7 +122,11 @@ func (h *hit) judge() {
 func (s *Server) identify(h *hit) {
 	c, f := &h.click, &h.facts
 	c.At = h.now.UnixMilli()
-	id := s.ids.New(h.view.Program.Key, c.At, c.Link)
+	key := h.view.Program.Key
+	if h.head {
+		key = s.nobodys
+	}
+	id := s.ids.New(key, c.At, c.Link)
 	c.Nonce, c.Tag = id.Nonce, id.Tag
 	c.Hints = f.hints
 	c.UserAgent = clip(f.userAgent, schema.MaxUserAgent)
@@ -143,7 +147,8 @@ func (s *Server) identify(h *hit) {
 
 // locate decides where to, and merges the request's parameters into it. Only a click that can earn
 // carries its id there: an iframe's must not replace the one that a shop already holds. HEAD gets one too,
-// to be the same answer; it is recorded nowhere.
+// to be the same answer, which is recorded nowhere and can never be redeemed: its tag is under a key that
+// nobody has.
 func (h *hit) locate() {
 	p := h.view.Program
 	if h.leads() {

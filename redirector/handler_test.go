@@ -110,6 +110,36 @@ func TestHeadIsAnsweredAndNotCounted(t *testing.T) {
 	}
 }
 
+func TestTheIDOfAHeadIsWorthNothing(t *testing.T) {
+	e := newEdge(t, nil)
+	at := func(method string) (string, schema.ClickID) {
+		t.Helper()
+		location := string(e.do(request{method: method, target: "/ada?a=1"}).Header.Peek("Location"))
+		id, err := schema.ParseClickID(strings.TrimPrefix(clickIDText.FindString(location), "fl_click="))
+		if err != nil {
+			t.Fatalf("%s leads to %s: %v", method, location, err)
+		}
+		return location, id
+	}
+	f := func(method string, genuine bool) {
+		t.Helper()
+		_, id := at(method)
+		if got := (schema.ClickKeys{testKey.Key}).Check(id) == nil; got != genuine {
+			t.Errorf("the id of a %s is genuine: %v, want %v", method, got, genuine)
+		}
+		if id.Link != 1 || id.At != noon.UnixMilli() {
+			t.Errorf("the id of a %s is of link %d at %d", method, id.Link, id.At)
+		}
+	}
+	f("GET", true)
+	f("HEAD", false)
+	head, _ := at("HEAD")
+	get, _ := at("GET")
+	if blank := func(s string) string { return clickIDText.ReplaceAllString(s, "") }; blank(head) != blank(get) || len(head) != len(get) {
+		t.Errorf("HEAD leads to %s and GET to %s: they differ in more than the id", head, get)
+	}
+}
+
 func TestWhatTheBrowserWantsDecidesTheVerdict(t *testing.T) {
 	e := newEdge(t, nil)
 	f := func(target, name, value string, status int, verdict, reason string) {

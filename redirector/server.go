@@ -25,6 +25,10 @@ type Server struct {
 	ids  *schema.ClickIDs
 	hits sync.Pool
 
+	// nobodys tags the ids in answers to HEAD: drawn at the start and known to this Server alone, so that no
+	// check anywhere accepts them.
+	nobodys schema.ClickKey
+
 	count       *count
 	losses      lossLog
 	brokenConns atomic.Uint64
@@ -43,6 +47,8 @@ func New(opt Options) (*Server, error) {
 		log:   opt.Logger,
 		ids:   schema.NewClickIDs(opt.Node),
 		count: newCount(),
+
+		nobodys: schema.NewClickKey(),
 	}
 	if opt.TLSCert != "" {
 		var err error
