@@ -69,7 +69,7 @@ func (o *office) try(stdin string, args ...string) (string, error) {
 	o.t.Helper()
 	open := func(context.Context) (*deployment, error) { return o.open(), nil }
 	root := &cobra.Command{Use: "fairlead", SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(partnerCommand(open), linkCommand(open), adminCommand(open), programCommand(open), nodeCommand(open))
+	root.AddCommand(partnerCommand(open), linkCommand(open), adminCommand(open), programCommand(open), nodeCommand(open), clickCommand(open))
 	var stdout bytes.Buffer
 	root.SetArgs(args)
 	root.SetIn(strings.NewReader(stdin))

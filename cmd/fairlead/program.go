@@ -12,8 +12,8 @@ import (
 )
 
 func programCommand(open opener) *cobra.Command {
-	c := &cobra.Command{Use: "program", Short: "The program's settings"}
-	c.AddCommand(programShow(open), programSet(open))
+	c := &cobra.Command{Use: "program", Short: "The program's settings and its click keys"}
+	c.AddCommand(programShow(open), programSet(open), programKeys(open), programRotateKey(open))
 	return c
 }
 
