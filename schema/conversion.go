@@ -86,6 +86,10 @@ type Conversion struct {
 	Partner    PartnerID  `json:"partner,omitempty"`    // whose link that is; 0: not known to the node
 	ClickedAt  int64      `json:"clicked_at,omitempty"` // of a genuine click id, milliseconds since 1970
 
+	// Credit is the partner whose customer this is by the merchant's word: of a history that is imported, which has no
+	// clicks of ours. 0: none is named.
+	Credit PartnerID `json:"credit,omitempty"`
+
 	Amount   int64  `json:"amount,omitempty"`   // minor units of Currency, never negative
 	Currency string `json:"currency,omitempty"` // ISO 4217, upper case
 	// Invoice is what the sale is called by whoever reported it; Payments are all names of the payment,
@@ -129,7 +133,7 @@ func (c *Conversion) Identify(once string) {
 	sum := hashOf(append([]string{string(c.Kind), world}, what...)...)
 	c.ID = hex.EncodeToString(sum[:16])
 
-	content := []string{c.Event, c.Customer, c.Click, c.Currency, fmt.Sprint(c.Amount), c.Invoice, c.Refund, c.LeadEvent, fmt.Sprint(max(c.Quantity, 1))}
+	content := []string{c.Event, c.Customer, c.Click, c.Currency, fmt.Sprint(c.Amount), c.Invoice, c.Refund, c.LeadEvent, fmt.Sprint(max(c.Quantity, 1)), fmt.Sprint(c.Credit)}
 	content = append(content, c.Coupons...)
 	sum = hashOf(content...)
 	c.Content = xxhash.Sum64(sum[:])

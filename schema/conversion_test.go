@@ -15,7 +15,7 @@ func fullConversion() schema.Conversion {
 	c := schema.Conversion{
 		ReceivedAt: 1_764_000_000_000, OccurredAt: 1_763_999_999_000, Kind: schema.Sale, Source: schema.SourceStripe, KeyID: 3,
 		Event: "Purchase", Customer: "cus_1", Aliases: []string{"shop:toys.example"},
-		Click: "AZqO", ClickState: schema.ClickMalformed, Link: 7, Partner: 2, ClickedAt: 1_763_000_000_000,
+		Click: "AZqO", ClickState: schema.ClickMalformed, Link: 7, Partner: 2, ClickedAt: 1_763_000_000_000, Credit: 5,
 		Amount: 4900, Currency: "USD", Invoice: "in_1", Payments: []string{"in_1", "pi_1"}, Processor: "stripe",
 		Coupons: []string{"SUMMER10"}, LeadEvent: "Sign up", Quantity: 1, Metadata: `{"plan":"pro"}`, Delivery: "evt_1",
 	}
@@ -104,10 +104,16 @@ func TestReportsOfTheSameThingHaveOneID(t *testing.T) {
 	if a.Content != b.Content {
 		t.Error("a report delivered twice: got two contents, want one")
 	}
-	b.Amount++
-	b.Identify("")
-	if a.Content == b.Content {
-		t.Error("another amount: got one content, want two")
+	for what, change := range map[string]func(*schema.Conversion){
+		"another amount":            func(c *schema.Conversion) { c.Amount++ },
+		"another partner to credit": func(c *schema.Conversion) { c.Credit++ },
+	} {
+		b := fullConversion()
+		change(&b)
+		b.Identify("")
+		if a.Content == b.Content {
+			t.Errorf("%s: got one content, want two", what)
+		}
 	}
 }
 

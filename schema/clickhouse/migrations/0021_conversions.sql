@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS fairlead.conversions{{.Local}}{{.OnCluster}}
     link_id        UInt32                  COMMENT 'Link of a genuine click id, 0: none; source: the click id; privacy: none' CODEC(ZSTD(1)),
     partner_id     UInt32                  COMMENT 'Partner of that link, 0: none, or not known when it was reported; source: directory; privacy: none' CODEC(ZSTD(1)),
     clicked_at     DateTime64(3, 'UTC')    COMMENT 'Time of a genuine click id, 1970: none; unit: milliseconds; zone: UTC; source: the click id; privacy: pseudonymous' CODEC(Delta, ZSTD(1)),
+    credit_partner_id UInt32               COMMENT 'Partner whose customer this is by the merchant''s word in an import, 0: none named; source: the merchant; privacy: none' CODEC(ZSTD(1)),
     amount         Int64                   COMMENT 'Amount as reported; unit: minor units of currency; source: the merchant; privacy: none' CODEC(ZSTD(1)),
     currency       LowCardinality(String)  COMMENT 'Currency as reported; unit: ISO 4217, empty: no amount; source: the merchant; privacy: none' CODEC(ZSTD(1)),
     invoice        String                  COMMENT 'What the reporter calls the sale; source: the merchant; privacy: pseudonymous' CODEC(ZSTD(1)),
