@@ -126,26 +126,13 @@ func (p *patient) options(o *Options) {
 // and as damage if it was known to be on disk; and unless ten more records go in and come out.
 func (p *patient) check(t *testing.T, lost map[uint64]bool, allSynced bool, what string) {
 	t.Helper()
+	left := p.left()
 	l := open(t, p.rig.dir, p.options)
 	p.compare(t, l, lost, what)
 	if got := l.Appended(); got < p.last {
 		t.Fatalf("%s: goes on after %d, %d was handed out", what, got, p.last)
 	}
-	reported := make(map[uint64]bool)
-	for _, c := range l.Corruptions() {
-		if c.To > 0 && c.Segment == 0 {
-			t.Fatalf("%s: no segment: %v", what, c)
-		}
-		for n := c.From; n <= c.To && c.To > 0; n++ {
-			reported[n] = true
-		}
-	}
-	known := p.known(lost)
-	for n := range lost {
-		if !reported[n] && (allSynced || n <= known) {
-			t.Fatalf("%s: loss of %d was not reported: %v", what, n, l.Corruptions())
-		}
-	}
+	p.reported(t, l.Corruptions(), left, lost, allSynced, what)
 	base := l.Appended()
 	for range 10 {
 		if _, err := l.Append(record(l.Appended() + 1)); err != nil {
@@ -163,6 +150,63 @@ func (p *patient) check(t *testing.T, lost map[uint64]bool, allSynced bool, what
 	if err := l.Close(); err != nil {
 		t.Fatalf("%s: %v", what, err)
 	}
+}
+
+// reported fails unless every loss that was known to be on disk was told with its segment and the offset at which
+// its first number stood.
+func (p *patient) reported(t *testing.T, told []*CorruptionError, left map[string]bool, lost map[uint64]bool, allSynced bool, what string) {
+	t.Helper()
+	explained := make(map[uint64]bool)
+	for _, c := range told {
+		if c.To == 0 {
+			continue
+		}
+		if !lost[c.From] || !lost[c.To] {
+			t.Fatalf("%s: more was reported than was lost: %v", what, c)
+		}
+		if name, off := p.find(left, c.From); c.File != name || c.Offset != off {
+			t.Fatalf("%s: number %d is missed in %s at %d: %v", what, c.From, name, off, c)
+		}
+		for n := c.From; n <= c.To; n++ {
+			explained[n] = true
+		}
+	}
+	known := p.known(lost)
+	for n := range lost {
+		if !explained[n] && (allSynced || n <= known) {
+			t.Fatalf("%s: loss of %d was not reported: %v", what, n, told)
+		}
+	}
+}
+
+// left returns the segments that are still there, with their headers.
+func (p *patient) left() map[string]bool {
+	left := make(map[string]bool)
+	for _, name := range p.segments() {
+		st, err := os.Stat(filepath.Join(p.rig.dir, name))
+		left[name] = err == nil && st.Size() >= segmentHeader
+	}
+	return left
+}
+
+// find returns where a number is missed: where it stood or, with its whole segment gone, where the one before ends.
+func (p *patient) find(left map[string]bool, seq uint64) (name string, off int64) {
+	before, end := p.segments()[0], int64(0)
+	for _, name := range p.segments() {
+		for _, r := range p.where[name] {
+			if r.seq == seq && left[name] {
+				return name, r.off
+			}
+			if r.seq == seq {
+				return before, end
+			}
+		}
+		for _, r := range p.where[name] {
+			end = r.off + recordSize(int(r.end-r.off-recordHeader))
+		}
+		before = name
+	}
+	return "", 0
 }
 
 func (p *patient) compare(t *testing.T, l *Log, lost map[uint64]bool, what string) {
@@ -194,6 +238,7 @@ func (p *patient) compare(t *testing.T, l *Log, lost map[uint64]bool, what strin
 func TestEveryFlippedByteIsFound(t *testing.T) {
 	for _, end := range ends {
 		t.Run(end.name, func(t *testing.T) {
+			t.Parallel()
 			p := newPatient(t, end.end)
 			for _, name := range p.segments() {
 				for off := 0; off < len(p.files[name]); off += every(61) {
@@ -215,6 +260,7 @@ func TestEveryFlippedByteIsFound(t *testing.T) {
 func TestEveryCutIsFound(t *testing.T) {
 	for _, end := range ends {
 		t.Run(end.name, func(t *testing.T) {
+			t.Parallel()
 			p := newPatient(t, end.end)
 			for _, name := range p.segments() {
 				for size := 0; size < len(p.files[name]); size += every(61) {
@@ -241,7 +287,7 @@ func flip(t *testing.T, path string, off int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b[off] ^= 0x20
+	b[off] ^= 1 << (off % 8)
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ func TestEveryFlippedByteBesideTheSegments(t *testing.T) {
 	for _, end := range ends {
 		for _, f := range files {
 			t.Run(end.name+" "+f.name, func(t *testing.T) {
+				t.Parallel()
 				p := newPatient(t, end.end)
 				for slot := range 2 {
 					for off := 0; off < 160; off += every(7) {
@@ -39,6 +40,7 @@ func TestASmallFileLostOrCut(t *testing.T) {
 	for _, end := range ends {
 		for _, name := range []string{stateName, cursorName, holesName, liveName} {
 			t.Run(end.name+" "+name, func(t *testing.T) {
+				t.Parallel()
 				p := newPatient(t, end.end)
 				for _, size := range []int64{-1, 0, 1, 31, 40, 4096, 4100, 8192, 65536 + 10} {
 					restore(t, p.rig.dir, p.files)

@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// scanBuffer must exceed the largest record.
+// scanBuffer is how much is read at once, at most. It must exceed the largest record.
 const scanBuffer = 256 << 10
 
 // A scanner finds the intact records of one segment, in order. It reads rather than maps, so that a bad
@@ -34,7 +34,7 @@ type entry struct {
 	nextRoom int64 // where the one after it would be
 }
 
-func newScanner() *scanner { return &scanner{buf: make([]byte, 0, scanBuffer)} }
+func newScanner() *scanner { return &scanner{} }
 
 // reset turns to another segment.
 func (s *scanner) reset(src io.ReaderAt, seed uint32, limit int64) {
@@ -47,9 +47,12 @@ func (s *scanner) window(off int64, n int) ([]byte, error) {
 	if i := off - s.start; i >= 0 && i+int64(n) <= int64(len(s.buf)) {
 		return s.buf[i : i+int64(n)], nil
 	}
-	want := min(int64(cap(s.buf)), s.limit-off)
+	want := min(scanBuffer, s.limit-off)
 	if want <= 0 {
 		return nil, nil
+	}
+	if int64(cap(s.buf)) < want {
+		s.buf = make([]byte, 0, max(want, min(scanBuffer, 2*int64(cap(s.buf)))))
 	}
 	s.start, s.buf = off, s.buf[:want]
 	got, err := s.src.ReadAt(s.buf, off)
