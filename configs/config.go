@@ -48,6 +48,7 @@ type Redirector struct {
 	TLSCert        string        `mapstructure:"tls_cert"`
 	TLSKey         string        `mapstructure:"tls_key"`
 	TrustedProxies []string      `mapstructure:"trusted_proxies"`
+	Leave          string        `mapstructure:"leave"`
 	Drain          time.Duration `mapstructure:"drain"`
 	ShipDeadline   time.Duration `mapstructure:"ship_deadline"`
 	Journal        Journal       `mapstructure:"journal"`
@@ -55,6 +56,26 @@ type Redirector struct {
 
 // URL is the address that partners share, without a slash at its end.
 func (r Redirector) URL() string { return publicURL(r.PublicURL, r.Listen, r.TLSCert != "") }
+
+// leaveTime is how long a redirector that other machines reach says that it leaves before it does: some
+// balancers ask every 2 s and believe the second answer.
+const leaveTime = 5 * time.Second
+
+// LeaveTime is how long the redirector goes on answering when it has said that it is not ready any more.
+// On a loopback address, where nobody balances, it does not wait unless it is told to.
+func (r Redirector) LeaveTime() time.Duration {
+	if r.Leave == auto {
+		if IsPublic(r.Listen) {
+			return leaveTime
+		}
+		return 0
+	}
+	d, _ := time.ParseDuration(r.Leave) // Validate has read it
+	return d
+}
+
+// auto is the value of settings that follow from others.
+const auto = "auto"
 
 // Journal is the redirector's log of clicks.
 type Journal struct {

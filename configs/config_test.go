@@ -75,6 +75,7 @@ func TestMistakesAreListedAllAtOnce(t *testing.T) {
 	f("testdata/bad-many.yaml", "",
 		`log.level is "loud": debug, info, warn or error`,
 		`redirector.journal.sync_every is "1h0m0s": from 1ms to 10s`,
+		`redirector.leave is "soon": auto, or from 0s to 10m`,
 		`redirector.listen is "8080": host:port, such as 127.0.0.1:8080`,
 		`redirector.public_url is "http://go.example": https; http is for loopback addresses only`,
 		`redirector.trusted_proxies is "10.0.0.1": a network such as 10.0.0.0/8 or fd00::/8`,
@@ -111,6 +112,23 @@ func TestPrintMasksSecretsAndReadsBack(t *testing.T) {
 	if diff := cmp.Diff(c, again); diff != "" {
 		t.Errorf("printed configuration reads differently (-want +got):\n%s", diff)
 	}
+}
+
+func TestOnlyWhatOthersReachWaitsWhenItLeaves(t *testing.T) {
+	f := func(listen, leave string, want time.Duration) {
+		t.Helper()
+		c, err := Load("", nil, []string{"FAIRLEAD_REDIRECTOR_LISTEN=" + listen, "FAIRLEAD_REDIRECTOR_LEAVE=" + leave})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Redirector.LeaveTime(); got != want {
+			t.Errorf("%s with leave %s: got %v, want %v", listen, leave, got, want)
+		}
+	}
+	f("127.0.0.1:80", "auto", 0)
+	f("0.0.0.0:80", "auto", 5*time.Second)
+	f("127.0.0.1:80", "10s", 10*time.Second)
+	f("0.0.0.0:80", "0s", 0)
 }
 
 func TestLoopbackIsNotPublic(t *testing.T) {

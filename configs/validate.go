@@ -91,6 +91,11 @@ func (c *Config) Validate() Mistakes {
 			bad(key, d, "from 0s to 10m")
 		}
 	}
+	if r := c.Redirector; r.Leave != auto {
+		if d, err := time.ParseDuration(r.Leave); err != nil || d < 0 || d > 10*time.Minute {
+			bad("redirector.leave", r.Leave, "auto, or from 0s to 10m")
+		}
+	}
 	for key, port := range map[string]int{"clickhouse.port": c.ClickHouse.Port, "clickhouse.http_port": c.ClickHouse.HTTPPort, "redis.port": c.Redis.Port} {
 		if port < 0 || port > 65535 {
 			bad(key, port, "a port from 1 to 65535, or 0 for a free one")

@@ -26,9 +26,10 @@ type NodeOptions struct {
 	// AllowLoopback admits deep links to loopback, see schema.NewDestinations.
 	AllowLoopback bool
 
-	// Drain is how long open connections may finish on stop; ShipDeadline how long the journal may
+	// Leave is how long, on stop, the node goes on answering while it says that it is not ready: until load
+	// balancers have noticed. Drain is how long open connections may finish then; ShipDeadline how long the journal may
 	// empty into the stores after that. What is left is shipped after the next start.
-	Drain, ShipDeadline time.Duration
+	Leave, Drain, ShipDeadline time.Duration
 
 	// Server's Links, Journal, Node and Salt are filled in.
 	Server Options
@@ -86,8 +87,8 @@ func OpenNode(opt NodeOptions) (_ *Node, err error) {
 }
 
 // Run serves on the listeners, follows the directory and ships, until ctx is done or a part fails. Then
-// it stops in order: not ready, connections drained, journal synced, shipped until the deadline, all
-// closed. It closes the node whatever happens.
+// it stops in order: not ready and answering on, connections drained, journal synced, shipped until the
+// deadline, all closed. It closes the node whatever happens.
 func (n *Node) Run(ctx context.Context, rdb redis.UniversalClient, listeners []net.Listener, shippers ...Shipper) error {
 	feeding, stopFeeding := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopFeeding()
@@ -116,6 +117,9 @@ func (n *Node) Run(ctx context.Context, rdb redis.UniversalClient, listeners []n
 		n.log.Error("a part of the redirector failed: it stops in order", "err", err)
 		errs = append(errs, err)
 	}
+	if err := n.leave(failed); err != nil {
+		errs = append(errs, err)
+	}
 	n.log.Info("the redirector takes no more requests")
 	if err := n.drain(); err != nil {
 		n.log.Warn("some connections were still open", "err", err)
@@ -130,6 +134,25 @@ func (n *Node) Run(ctx context.Context, rdb redis.UniversalClient, listeners []n
 	carriers.Wait()
 	n.empty(shippers)
 	return errors.Join(append(errs, n.Close())...)
+}
+
+// leave says that the node is not ready and lets it answer until load balancers know. A part that fails ends
+// the wait: it may be the one that answers.
+func (n *Node) leave(failed <-chan error) error {
+	n.Server.Leave()
+	if n.opt.Leave <= 0 {
+		return nil
+	}
+	n.log.Info("the redirector is not ready any more and answers on until load balancers know", "for", n.opt.Leave)
+	wait := time.NewTimer(n.opt.Leave)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return nil
+	case err := <-failed:
+		n.log.Error("a part of the redirector failed while it was leaving", "err", err)
+		return err
+	}
 }
 
 func (n *Node) drain() error {

@@ -227,7 +227,7 @@ func TestANodeStopsInOrder(t *testing.T) {
 	rdb := storestest.Redis(t).Fresh(t).Client(t)
 	fillRedis(t, rdb)
 	opt := nodeOptions(t.TempDir())
-	opt.ShipDeadline = 50 * time.Millisecond
+	opt.Leave, opt.ShipDeadline = 20*time.Millisecond, 50*time.Millisecond
 	opt.Journal.SyncEvery = time.Hour // nothing is synced but by the stop
 	n, err := OpenNode(opt)
 	if err != nil {
@@ -255,6 +255,61 @@ func TestANodeStopsInOrder(t *testing.T) {
 	}
 	if err := n.Journal.Ready(); !errors.Is(err, journal.ErrClosed) {
 		t.Errorf("afterwards the journal is %v", err)
+	}
+}
+
+// breaking is a shipper that works until it is broken.
+type breaking chan error
+
+func (b breaking) Run(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-b:
+		return err
+	}
+}
+
+func (breaking) Drain(context.Context) error { return nil }
+
+func TestALeavingNodeAnswersUntilBalancersKnow(t *testing.T) {
+	rdb := storestest.Redis(t).Fresh(t).Client(t)
+	fillRedis(t, rdb)
+	opt := nodeOptions(t.TempDir())
+	opt.Leave = time.Hour
+	n, err := OpenNode(opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listeners, err := Listen("127.0.0.1:0", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended, b := make(chan error, 1), make(breaking)
+	go func() { ended <- n.Run(ctx, rdb, listeners, b) }()
+	r := &running{Node: n, t: t, addr: listeners[0].Addr().String()}
+	r.ready()
+	cancel()
+	for ok := true; ok; ok, _ = n.Server.Readiness() {
+		time.Sleep(time.Millisecond)
+	}
+	for range 20 {
+		if got := r.visit("/ada"); !strings.HasPrefix(got, "https://shop.example/?fl_click=") {
+			t.Errorf("while it leaves the link leads to %s", got)
+		}
+	}
+	select {
+	case err := <-ended:
+		t.Fatalf("it did not wait: %v", err)
+	default:
+	}
+	b <- errDisk // what else could end an hour
+	if err := <-ended; !errors.Is(err, errDisk) {
+		t.Errorf("Run: %v", err)
+	}
+	if c := recorded(t, opt.JournalDir); len(c) != 20 {
+		t.Errorf("%d clicks are recorded, want 20", len(c))
 	}
 }
 

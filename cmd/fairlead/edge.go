@@ -82,6 +82,7 @@ func openEdge(ctx context.Context, d *deployment, o *ops, data *enrich.Data, log
 		SaltFile:      filepath.Join(c.Dir, "visitor.salt"),
 		Keys:          d.Keys,
 		AllowLoopback: !configs.IsPublic(c.Redirector.Listen),
+		Leave:         c.Redirector.LeaveTime(),
 		Drain:         c.Redirector.Drain,
 		ShipDeadline:  c.Redirector.ShipDeadline,
 		Server: redirector.Options{
