@@ -93,6 +93,48 @@ func TestAnIDThatWasTouchedIsForged(t *testing.T) {
 	}
 }
 
+func TestIDsThatWereNotGivenOut(t *testing.T) {
+	ours, theirs := schema.NewClickKey(), schema.NewClickKey()
+	keys := schema.ClickKeys{schema.NewClickKey(), ours}
+	good := schema.NewClickIDs("node").New(ours, 1_795_444_200_123, 77)
+	text := good.String()
+	f := func(what, text string, want error) {
+		t.Helper()
+		id, err := schema.ParseClickID(text)
+		if err == nil {
+			err = keys.Check(id)
+		}
+		if !errors.Is(err, want) {
+			t.Errorf("%s: got %v, want %v", what, err, want)
+		}
+	}
+	of := func(change func(*schema.ClickID)) string {
+		id := good
+		change(&id)
+		return id.String()
+	}
+	forged, form := schema.ErrClickIDForged, schema.ErrClickIDForm
+	f("an id of ours", text, nil)
+	f("of another program", schema.NewClickIDs("node").New(theirs, good.At, good.Link).String(), forged)
+	f("with another link", of(func(id *schema.ClickID) { id.Link++ }), forged)
+	f("with another time", of(func(id *schema.ClickID) { id.At++ }), forged)
+	f("with another nonce", of(func(id *schema.ClickID) { id.Nonce ^= 1 << 47 }), forged)
+	f("without a tag", of(func(id *schema.ClickID) { id.Tag = 0 }), forged)
+	f("with the tag of another id", of(func(id *schema.ClickID) { id.Tag = schema.NewClickIDs("node").New(ours, good.At, good.Link).Tag }), forged)
+	f("with its tag turned round", of(func(id *schema.ClickID) { id.Tag = ^id.Tag }), forged)
+	f("of nothing", schema.ClickID{}.String(), forged)
+	f("with the case of its letters changed", strings.ToLower(text), forged)
+	f("truncated by one character", text[:31], form)
+	f("truncated to its time", text[:8], form)
+	f("with something after it", text+"A", form)
+	f("twice", text+text, form)
+	f("in another base64", strings.Repeat("+/", 16), form)
+	f("in hexadecimal", strings.Repeat("0a", 24), form)
+	f("with a version before it", "v2."+text, form)
+	f("escaped", "%41"+text[1:], form)
+	f("empty", "", form)
+}
+
 func TestClickIDsSortByTime(t *testing.T) {
 	key, ids := schema.NewClickKey(), schema.NewClickIDs("node")
 	start := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC).UnixMilli()
