@@ -151,6 +151,7 @@ type Program struct {
 	PayoutMinimum  int64    `mapstructure:"payout_minimum"`
 	Param          string   `mapstructure:"param"`
 	AlsoParam      string   `mapstructure:"also_param"`
+	SlugCase       string   `mapstructure:"slug_case"`
 	RespectGPC     bool     `mapstructure:"respect_gpc"`
 }
 

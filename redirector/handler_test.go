@@ -85,6 +85,33 @@ func TestWhereALinkLeads(t *testing.T) {
 	f("/ada?a="+strings.Repeat("x", 8000), "https://shop.example/?a="+strings.Repeat("x", 8000)+"&ID", "valid", 1, "ada")
 }
 
+func TestSlugsWhoseCaseCounts(t *testing.T) {
+	e := newEdge(t, func(o *Options) {
+		contents := testContents
+		contents.Program.SlugCase = schema.SlugsSensitive
+		view, err := links.Make(contents, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Links = fixed{view}
+	})
+	f := func(target, verdict, slug string) {
+		t.Helper()
+		if c, _ := e.one(get(target)); c.Verdict.String() != verdict || string(c.Slug) != slug {
+			t.Errorf("%s is recorded as %v, slug %q; want %s, %q", target, c.Verdict, c.Slug, verdict, slug)
+		}
+	}
+	f("/Ada", "valid", "ada")
+	f("/%41da/", "valid", "ada")
+	f("/ada", "unknown_link", "ada")
+	f("/ADA", "unknown_link", "ada")
+	f("/spring", "valid", "spring")
+	f("/Spring", "unknown_link", "spring")
+	if resp := e.do(get("/ROBOTS.txt")); resp.StatusCode() != 200 {
+		t.Errorf("what the edge keeps for itself answers %d", resp.StatusCode())
+	}
+}
+
 // clickIDText finds a click id in an address.
 var clickIDText = regexp.MustCompile(`fl_click=[A-Za-z0-9_-]{32}`)
 

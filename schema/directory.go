@@ -109,11 +109,23 @@ type Program struct {
 	Param string `json:"param"`
 	// AlsoParam is a second name for it, for shops that read a peer's: "dub_id" or "via"; empty: none.
 	AlsoParam string `json:"also_param,omitempty"`
+	// SlugCase says whether a link answers to its slug in any case (SlugsInsensitive, or empty) or only as it is
+	// written (SlugsSensitive). Either way no two slugs differ by their case alone.
+	SlugCase SlugCase `json:"slug_case,omitempty"`
 	// RespectGPC leaves the visitor hash out for shoppers whose browser sends Sec-GPC or DNT.
 	RespectGPC bool `json:"respect_gpc"`
 	// Demo marks a deployment made by `fairlead up --demo`.
 	Demo bool `json:"demo,omitempty"`
 }
+
+// SlugCase is whether the case of a slug's letters matters to whoever follows a link.
+type SlugCase string
+
+// The ways of reading slugs.
+const (
+	SlugsInsensitive SlugCase = "insensitive"
+	SlugsSensitive   SlugCase = "sensitive"
+)
 
 // Location returns the program's time zone; UTC when the name is unknown, which Validate prevents.
 func (p Program) Location() *time.Location {

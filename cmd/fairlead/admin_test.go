@@ -275,16 +275,18 @@ func TestAdminsFromTheShell(t *testing.T) {
 func TestTheProgramFromTheShell(t *testing.T) {
 	o := newOffice(t)
 	const program = `{"name":"%s","homepage":"https://shop.example/","allowed_domains":["shop.example"%s],"currency":"EUR","zone":"%s",
-		"window_days":90,"touch":"last","hold_days":30,"payout_day":13,"payout_minimum":1050,"param":"fl_click","respect_gpc":true}`
-	o.json(fmt.Sprintf(program, "Ada = fun", `,"apps.example/x"`, "Europe/Berlin"), "program", "set", "name=Ada = fun", "currency=eur", "payout_minimum=10.50",
+		"window_days":90,"touch":"last","hold_days":30,"payout_day":13,"payout_minimum":1050,"param":"fl_click","slug_case":"%s","respect_gpc":true}`
+	o.json(fmt.Sprintf(program, "Ada = fun", `,"apps.example/x"`, "Europe/Berlin", "insensitive"), "program", "set", "name=Ada = fun", "currency=eur", "payout_minimum=10.50",
 		"zone=Europe/Berlin", "allowed_domains=shop.example,apps.example/x")
-	o.json(fmt.Sprintf(program, "Ada = fun", `,"apps.example/x"`, "Europe/Berlin"), "program", "show")
+	o.json(fmt.Sprintf(program, "Ada = fun", `,"apps.example/x"`, "Europe/Berlin", "insensitive"), "program", "show")
+	o.json(fmt.Sprintf(program, "Ada = fun", `,"apps.example/x"`, "Europe/Berlin", "sensitive"), "program", "set", "slug_case=sensitive")
 	if out := o.says("program", "show"); !strings.Contains(out, "payout_minimum   10.50 EUR\n") || !strings.Contains(out, "allowed_domains  shop.example,apps.example/x\n") {
 		t.Errorf("got %s", out)
 	}
 	o.fails(`no setting "colour"`, "program", "set", "colour=red")
 	o.fails("payout_day 31 is not between 1 and 28", "program", "set", "name=Other", "payout_day=31")
 	o.fails(`"touch" is not of the form key=value`, "program", "set", "touch")
+	o.fails(`slug_case "SENSITIVE" is neither insensitive nor sensitive`, "program", "set", "slug_case=SENSITIVE")
 	o.fails("requires at least 1 arg", "program", "set")
 	if out := o.says("program", "show"); !strings.Contains(out, "Ada = fun") {
 		t.Errorf("settings that were refused together were changed: %s", out)

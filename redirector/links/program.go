@@ -85,6 +85,7 @@ type Program struct {
 	Zone       *time.Location
 	RespectGPC bool
 
+	caseCounts   bool // of slugs
 	destinations *schema.Destinations
 	stored       *schema.Program // as it came, for the snapshot
 	keys         []schema.StoredClickKey
@@ -126,7 +127,7 @@ func compileProgram(p *schema.Program, keys map[uint32]schema.StoredClickKey, al
 	}
 	return &Program{
 		Homepage: homepage, Param: []byte(p.Param), AlsoParam: []byte(p.AlsoParam),
-		Key: key, Zone: zone, RespectGPC: p.RespectGPC, destinations: destinations,
+		Key: key, Zone: zone, RespectGPC: p.RespectGPC, caseCounts: p.SlugCase == schema.SlugsSensitive, destinations: destinations,
 		stored: p, keys: slices.Collect(maps.Values(keys)),
 	}, nil
 }

@@ -91,6 +91,32 @@ func TestAProgramIsUsableOrSaysWhyNot(t *testing.T) {
 	}
 }
 
+func TestTheCaseOfSlugs(t *testing.T) {
+	f := func(setting schema.SlugCase, slug, asked string, want bool) {
+		t.Helper()
+		program := testProgram
+		program.SlugCase = setting
+		v, err := Make(Contents{
+			Program: program, Keys: []schema.StoredClickKey{{ID: 1}},
+			Links: slices.Values([]schema.Link{{ID: 1, Slug: slug, To: "https://shop.example/x?y#z"}, {ID: 2, Slug: "other"}}),
+		}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, ok := v.Lookup([]byte(asked))
+		if ok != want || ok && (l.ID != 1 || string(l.To.URL) != "https://shop.example/x?y#z") {
+			t.Errorf("%s: %s asked for as %s: found %v, %q; want %v", setting, slug, asked, ok, l.To.URL, want)
+		}
+	}
+	for _, asked := range []string{"Spring/Sale", "spring/sale", "SPRING/SALE", "sPRING/sALE"} {
+		f("", "Spring/Sale", asked, true)
+		f(schema.SlugsInsensitive, "Spring/Sale", asked, true)
+		f(schema.SlugsSensitive, "Spring/Sale", asked, asked == "Spring/Sale")
+		f(schema.SlugsSensitive, "spring/sale", asked, asked == "spring/sale")
+		f(schema.SlugsSensitive, "SPRING/SALE", asked, asked == "SPRING/SALE")
+	}
+}
+
 func TestDeepLinksLeadToAllowedDomainsOnly(t *testing.T) {
 	p, err := compileProgram(&testProgram, map[uint32]schema.StoredClickKey{1: {ID: 1}}, false)
 	if err != nil {

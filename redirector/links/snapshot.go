@@ -24,8 +24,10 @@ import (
 // description in JSON, length of the arena (8), the arena (see table), CRC-32C of all before (4).
 const (
 	snapshotMagic   = "FLLINKS\n"
-	snapshotVersion = 1
-	snapshotFixed   = len(snapshotMagic) + 4 + 4
+	snapshotVersion = 2
+	// Until this version slugs were kept folded only: everything is loaded anew as soon as Redis answers.
+	snapshotFolded = 1
+	snapshotFixed  = len(snapshotMagic) + 4 + 4
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -60,7 +62,8 @@ func decodeSnapshot(data []byte) (*snapshot, error) {
 	if len(data) < snapshotFixed+8+4 || string(data[:len(snapshotMagic)]) != snapshotMagic {
 		return nil, fmt.Errorf("%w: it does not begin like a snapshot", errDamaged)
 	}
-	if v := binary.LittleEndian.Uint32(data[len(snapshotMagic):]); v > snapshotVersion {
+	v := binary.LittleEndian.Uint32(data[len(snapshotMagic):])
+	if v > snapshotVersion {
 		return nil, fmt.Errorf("it has version %d and this program knows %d: run the newer program, or delete the file", v, snapshotVersion)
 	} else if v == 0 {
 		return nil, fmt.Errorf("%w: version 0", errDamaged)
@@ -77,6 +80,9 @@ func decodeSnapshot(data []byte) (*snapshot, error) {
 	s := &snapshot{}
 	if err := json.Unmarshal(rest[:n], &s.meta); err != nil {
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	if v == snapshotFolded {
+		s.meta.Epoch = ""
 	}
 	arena := rest[n+8:]
 	if binary.LittleEndian.Uint64(rest[n:]) != uint64(len(arena)) {

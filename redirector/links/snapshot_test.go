@@ -80,6 +80,9 @@ func TestASnapshotBringsEverythingBack(t *testing.T) {
 			t.Errorf("%s leads to %q, %v; want %q", slug, l.To.URL, ok, want)
 		}
 	}
+	if l, _ := v.Lookup([]byte("lInK-1")); string(l.Slug) != "link-1" || string(l.Spelled) != "Link-1" {
+		t.Errorf("the slug is %q, as it is written %q", l.Slug, l.Spelled)
+	}
 	for _, slug := range []string{"link-5", "link-6"} {
 		if _, ok := v.Lookup([]byte(slug)); ok {
 			t.Errorf("%s is gone and was found", slug)
@@ -130,7 +133,7 @@ func TestADamagedSnapshotIsRefused(t *testing.T) {
 	}
 	var said bytes.Buffer
 	refused := open(t, name, slog.New(slog.NewTextHandler(&said, nil)))
-	if refused.View() != nil || !strings.Contains(said.String(), "version 2 and this program knows 1") {
+	if refused.View() != nil || !strings.Contains(said.String(), "version 3 and this program knows 2") {
 		t.Errorf("a newer snapshot is %v; said: %s", refused.Status(), said.String())
 	}
 	if err := refused.Close(); err != nil {
@@ -139,6 +142,30 @@ func TestADamagedSnapshotIsRefused(t *testing.T) {
 	if after, _ := os.ReadFile(name); !bytes.Equal(after, newer) {
 		t.Error("a snapshot that could not be read was replaced by nothing")
 	}
+}
+
+func TestASnapshotOfBeforeSpellingsIsServedAndLoadedAnew(t *testing.T) {
+	d := &Directory{}
+	fill(t, d, 3)
+	var b bytes.Buffer
+	if err := d.encode(&b, d.View()); err != nil {
+		t.Fatal(err)
+	}
+	f := func(version byte, epoch string) {
+		t.Helper()
+		data := bytes.Clone(b.Bytes())
+		data[len(snapshotMagic)] = version
+		binary.LittleEndian.PutUint32(data[len(data)-4:], crc32.Checksum(data[:len(data)-4], castagnoli))
+		s, err := decodeSnapshot(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.meta.Epoch != epoch || s.links.live != 3 {
+			t.Errorf("version %d: epoch %q with %d links, want epoch %q with 3", version, s.meta.Epoch, s.links.live, epoch)
+		}
+	}
+	f(1, "") // no directory in Redis has this epoch
+	f(2, "e1")
 }
 
 func FuzzSnapshot(f *testing.F) {

@@ -22,13 +22,15 @@ type table struct {
 
 // A record, little endian: flags (1), length of the slug (1), of the destination (2), where the
 // destination's query (2) and fragment (2) begin, link (4), partner (4), expiry in milliseconds since
-// 1970 (8, only with flagExpires), folded slug, destination.
+// 1970 (8, only with flagExpires), folded slug, the slug as it is written (only with flagSpelled),
+// destination.
 const recordFixed = 16
 
 const (
 	flagDisabled = 1 << iota
 	flagExpires
-	flagDead // a later record has the same slug
+	flagDead    // a later record has the same slug
+	flagSpelled // the slug has capitals
 )
 
 const (
@@ -50,6 +52,9 @@ func appendRecord(dst []byte, l *schema.Link, slug string, to Destination) []byt
 	if !l.ExpiresAt.IsZero() {
 		flags |= flagExpires
 	}
+	if l.Slug != slug {
+		flags |= flagSpelled
+	}
 	dst = append(dst, flags, byte(len(slug)))
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(to.URL)))
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(to.query))
@@ -60,6 +65,9 @@ func appendRecord(dst []byte, l *schema.Link, slug string, to Destination) []byt
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(expiryMillis(l.ExpiresAt)))
 	}
 	dst = append(dst, slug...)
+	if flags&flagSpelled != 0 {
+		dst = append(dst, l.Slug...)
+	}
 	return append(dst, to.URL...)
 }
 
@@ -79,6 +87,9 @@ func recordAt(arena []byte, off int) (int, error) {
 	n := recordFixed + int(r[1]) + to
 	if r[0]&flagExpires != 0 {
 		n += 8
+	}
+	if r[0]&flagSpelled != 0 {
+		n += int(r[1])
 	}
 	if n > len(r) || r[1] == 0 || int(r[1]) > schema.MaxSlug || query > fragment || fragment > to {
 		return 0, errRecord
@@ -100,7 +111,12 @@ func (t *table) decode(off uint64) (l Link) {
 		at += 8
 	}
 	l.Slug = r[at : at+slug : at+slug]
+	l.Spelled = l.Slug
 	at += slug
+	if r[0]&flagSpelled != 0 {
+		l.Spelled = r[at : at+slug : at+slug]
+		at += slug
+	}
 	l.To.URL = r[at : at+to : at+to]
 	l.To.query, l.To.fragment = int(binary.LittleEndian.Uint16(r[4:])), int(binary.LittleEndian.Uint16(r[6:]))
 	return l

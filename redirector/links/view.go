@@ -9,6 +9,7 @@ type Link struct {
 	ID        schema.LinkID
 	Partner   schema.PartnerID
 	Slug      []byte      // folded
+	Spelled   []byte      // as it is written
 	To        Destination // zero for a personal link, which leads to the homepage
 	Expires   int64       // milliseconds since 1970; 0: never
 	Disabled  bool
@@ -43,7 +44,8 @@ type View struct {
 	revision uint64
 }
 
-// Lookup finds a link by its slug, in any case. It does not allocate.
+// Lookup finds a link by its slug: in any case, or as it is written where the program wants that. It does
+// not allocate.
 func (v *View) Lookup(slug []byte) (Link, bool) {
 	if len(slug) == 0 || len(slug) > schema.MaxSlug {
 		return Link{}, false
@@ -67,6 +69,9 @@ func (v *View) Lookup(slug []byte) (Link, bool) {
 				return Link{}, false
 			}
 		}
+	}
+	if v.Program.caseCounts && string(l.Spelled) != string(slug) {
+		return Link{}, false
 	}
 	if len(v.barred) > 0 {
 		_, l.Suspended = v.barred[l.Partner]

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"errors"
 	"regexp"
 	"slices"
@@ -27,6 +28,7 @@ func DefaultProgram() schema.Program {
 		PayoutDay:      13,
 		PayoutMinimum:  2500,
 		Param:          "fl_click",
+		SlugCase:       schema.SlugsInsensitive,
 		RespectGPC:     true,
 	}
 }
@@ -82,6 +84,13 @@ func CheckProgram(p schema.Program, allowLoopback bool) (schema.Program, error) 
 	}
 	if p.Touch != "last" && p.Touch != "first" {
 		return p, invalid("touch", "touch %q is neither last nor first.", p.Touch)
+	}
+	switch p.SlugCase {
+	case "":
+		p.SlugCase = schema.SlugsInsensitive
+	case schema.SlugsInsensitive, schema.SlugsSensitive:
+	default:
+		return p, invalid("slug_case", "slug_case %q is neither insensitive nor sensitive.", p.SlugCase)
 	}
 	if p.PayoutMinimum < 0 || p.PayoutMinimum > maxAmount {
 		return p, invalid("payout_minimum", "payout_minimum %s is not between 0 and %s.",
@@ -190,6 +199,12 @@ func Settings() []Setting {
 			}},
 		text("param", "query parameter that carries the click id", func(p *schema.Program) *string { return &p.Param }),
 		text("also_param", "a second name for it, such as dub_id or via; empty: none", func(p *schema.Program) *string { return &p.AlsoParam }),
+		{"slug_case", "insensitive: /Ada and /ada are one link; sensitive: a link answers only as it is written (no two links differ by case alone, so changing this confuses none)",
+			func(p schema.Program) string { return string(cmp.Or(p.SlugCase, schema.SlugsInsensitive)) },
+			func(p *schema.Program, v string) error {
+				p.SlugCase = schema.SlugCase(strings.TrimSpace(v))
+				return nil
+			}},
 		{"respect_gpc", "leave the visitor hash out where the browser asks for privacy: true or false",
 			func(p schema.Program) string { return strconv.FormatBool(p.RespectGPC) },
 			func(p *schema.Program, v string) (err error) {
