@@ -144,7 +144,7 @@ func (l *Log) putWatchedLocked(h header, payload []byte, need int64) bool {
 func (l *Log) markDirtyLocked() {
 	if !l.dirty {
 		l.dirty = true
-		l.unixNow = uint32(l.opt.Now().Unix())
+		l.dirtyAt, l.unixNow = time.Now(), uint32(l.opt.Now().Unix())
 		poke(l.wake)
 	}
 }

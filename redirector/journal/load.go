@@ -122,7 +122,8 @@ func (l *Log) loadFiles(segments int) (e end, err error) {
 	return e, nil
 }
 
-// createFiles makes a new directory's files. The identity comes last: without it, everything is made anew.
+// createFiles makes a new directory's files. The identity comes last, when the names of the others are on disk: without
+// it, everything is made anew.
 func (l *Log) createFiles() error {
 	for _, f := range []struct {
 		name  string
@@ -138,6 +139,9 @@ func (l *Log) createFiles() error {
 		}
 	}
 	if err := createLive(l.disk); err != nil {
+		return err
+	}
+	if err := l.disk.syncDir(); err != nil {
 		return err
 	}
 	f, _, err := createIdentity(l.disk)

@@ -109,7 +109,8 @@ type Log struct {
 	seq        uint64        // last number handed out
 	runs       []run         // numbers above recorded, waiting for a segment
 	dirty      bool          // appended to since the last round of syncing began
-	unixNow    uint32        // when that was
+	dirtyAt    time.Time     // when that was
+	unixNow    uint32        // likewise, by Options.Now
 	nudgeSeq   uint64        // reaching it wakes the syncer at once
 	made       chan struct{} // closed and replaced when an attempt to make a segment is over
 	making     bool          // an attempt is under way or due

@@ -56,6 +56,9 @@ func (r *rig) set(full, broken bool) {
 func (r *rig) event(ev Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if ev.Done {
+		r.took(ev)
+	}
 	if r.die != nil && r.die(ev) {
 		r.dead = true
 	}
@@ -66,14 +69,17 @@ func (r *rig) event(ev Event) error {
 		return syscall.ENOSPC
 	case !ev.Done && ev.Op == OpSync && r.broken:
 		return syscall.EIO
-	case !ev.Done:
-		return nil
 	}
+	return nil
+}
+
+// took notes what is surely on disk after an operation.
+func (r *rig) took(ev Event) {
 	switch ev.Op {
 	case OpSync:
 		now, err := os.ReadFile(filepath.Join(r.dir, ev.Name))
 		if err != nil {
-			return nil // unlinked meanwhile
+			return // unlinked meanwhile
 		}
 		b := resize(r.data[ev.Name], len(now))
 		if ev.Off < int64(len(now)) {
@@ -85,12 +91,11 @@ func (r *rig) event(ev Event) error {
 		for name := range snapshot(r.dir) {
 			r.entries[name] = true
 		}
-	case OpRename:
+	case OpRename: // a file takes its content along
 		if ev.Name == identityName+".tmp" {
 			r.data[identityName] = r.data[ev.Name]
 		}
 	}
-	return nil
 }
 
 func resize(b []byte, n int) []byte {

@@ -86,13 +86,14 @@ func (l *Log) failCount() uint64 {
 func (l *Log) runSyncer() {
 	l.wg.Go(func() {
 		timer := time.NewTimer(l.opt.SyncEvery)
+		failed := false
 		for {
 			select {
 			case <-l.stop:
 				return
 			case <-l.urgent:
 			case <-l.wake:
-				timer.Reset(l.opt.SyncEvery)
+				timer.Reset(l.untilDue(failed))
 				select {
 				case <-l.stop:
 					return
@@ -102,11 +103,22 @@ func (l *Log) runSyncer() {
 			}
 			err := l.syncRound()
 			l.endRound(err)
-			if err != nil {
+			if failed = err != nil; failed {
 				poke(l.wake)
 			}
 		}
 	})
+}
+
+// untilDue is how long the next round of syncing may wait: SyncEvery from the first append on, which may have
+// been while the round before still ran.
+func (l *Log) untilDue(failed bool) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if failed || !l.dirty {
+		return l.opt.SyncEvery
+	}
+	return l.opt.SyncEvery - time.Since(l.dirtyAt)
 }
 
 // syncRound brings to disk what was appended before it began, and moves the watermark.
