@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,7 +29,7 @@ const runAsProgram = "TEST_RUN_AS_FAIRLEAD"
 func TestMain(m *testing.M) {
 	stores.MaybeEngine()
 	if os.Getenv(runAsProgram) != "" {
-		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+		os.Exit(runWith(&global{faults: plantedFaults()}, os.Args[1:], os.Stdout, os.Stderr))
 	}
 	if err := pointAtInstalled(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -116,11 +116,12 @@ func answer[T any](t testing.TB, args ...string) T {
 	return v
 }
 
-// machine is a deployment started with `fairlead up` on free ports.
+// machine is a deployment started with `fairlead up` on free ports, or one component of it.
 type machine struct {
 	t     testing.TB
 	dir   string
-	flags []string
+	flags []string // the command and its flags
+	env   []string // beside the test's own
 	cmd   *exec.Cmd
 	log   *syncBuffer
 	exit  chan error
@@ -130,36 +131,48 @@ type machine struct {
 func newMachine(t testing.TB, extra ...string) *machine {
 	t.Helper()
 	ports := freePorts(t, 6)
-	m := &machine{t: t, dir: filepath.Join(t.TempDir(), "deployment"), log: &syncBuffer{}}
-	m.flags = append([]string{"up", "--dir", m.dir,
+	dir := filepath.Join(t.TempDir(), "deployment")
+	return newProcess(t, dir, append([]string{"up", "--dir", dir,
 		"--listen", "127.0.0.1:" + ports[0], "--dashboard-listen", "127.0.0.1:" + ports[1], "--ops-listen", "127.0.0.1:" + ports[2],
-		"--clickhouse-port", ports[3], "--clickhouse-http-port", ports[4], "--redis-port", ports[5]}, extra...)
+		"--clickhouse-port", ports[3], "--clickhouse-http-port", ports[4], "--redis-port", ports[5]}, extra...)...)
+}
+
+// newProcess prepares a command that runs until it is stopped, and ends it with the test.
+func newProcess(t testing.TB, dir string, flags ...string) *machine {
+	m := &machine{t: t, dir: dir, flags: flags, log: &syncBuffer{}}
 	t.Cleanup(func() {
 		m.kill()
 		if t.Failed() {
-			t.Logf("what `fairlead up` said:\n%s", m.log)
+			t.Logf("what `fairlead %s` said last:\n%s", m.name(), m.log.tail(20_000))
 		}
 	})
 	return m
 }
 
+func (m *machine) name() string { return m.flags[0] }
+
 // start starts the deployment and waits until it is ready.
 func (m *machine) start() {
 	m.t.Helper()
 	m.launch()
+	m.awaitReady()
+}
+
+func (m *machine) awaitReady() {
+	m.t.Helper()
 	deadline := time.Now().Add(90 * time.Second)
 	for {
 		select {
 		case err := <-m.exit:
 			m.cmd = nil
-			m.t.Fatalf("up ended before it was ready: %v\n%s", err, m.log)
+			m.t.Fatalf("%s ended before it was ready: %v\n%s", m.name(), err, m.log.tail(20_000))
 		default:
 		}
 		if m.ready() {
 			return
 		}
 		if time.Now().After(deadline) {
-			m.t.Fatalf("up was not ready in time\n%s", m.log)
+			m.t.Fatalf("%s was not ready in time\n%s", m.name(), m.log.tail(20_000))
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -168,6 +181,7 @@ func (m *machine) start() {
 func (m *machine) launch() {
 	m.t.Helper()
 	m.cmd = program(m.t, m.flags...)
+	m.cmd.Env = append(m.cmd.Env, m.env...)
 	m.cmd.Stdout, m.cmd.Stderr = m.log, m.log
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := m.cmd.Start(); err != nil {
@@ -218,10 +232,10 @@ func (m *machine) stop() {
 	select {
 	case err := <-m.exit:
 		if err != nil {
-			m.t.Errorf("up ended with %v\n%s", err, m.log)
+			m.t.Errorf("%s ended with %v\n%s", m.name(), err, m.log.tail(20_000))
 		}
 	case <-time.After(60 * time.Second):
-		m.t.Errorf("up did not end within a minute of SIGTERM\n%s", m.log)
+		m.t.Errorf("%s did not end within a minute of SIGTERM\n%s", m.name(), m.log.tail(20_000))
 		m.cmd.Process.Kill()
 		<-m.exit
 	}
@@ -298,13 +312,10 @@ func eventually(t testing.TB, within time.Duration, what string, holds func() bo
 func freePorts(t testing.TB, n int) []string {
 	t.Helper()
 	var out []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+	for len(out) < n {
+		if port := strconv.Itoa(storestest.FreePort(t)); !slices.Contains(out, port) {
+			out = append(out, port)
 		}
-		defer l.Close()
-		out = append(out, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
 	}
 	return out
 }
@@ -365,6 +376,12 @@ func (s *syncBuffer) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.Write(p)
+}
+
+// tail is the end of it.
+func (s *syncBuffer) tail(bytes int) string {
+	all := s.String()
+	return all[max(0, len(all)-bytes):]
 }
 
 func (s *syncBuffer) String() string {

@@ -10,9 +10,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -163,15 +165,24 @@ func Library(t testing.TB) string {
 	return library
 }
 
-// FreePort returns a port on loopback that nobody listened on a moment ago.
+// FreePort returns a port on loopback that nobody listened on a moment ago. It lies below those that the
+// system gives to outgoing connections: one of them could take the port of a store that is being bounced.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", net.JoinHostPort(stores.Loopback, "0"))
-	if err != nil {
-		t.Fatal(err)
+	const lowest, highest = 10_000, 32_000
+	for range 1000 {
+		port := lowest + rand.IntN(highest-lowest)
+		l, err := net.Listen("tcp", net.JoinHostPort(stores.Loopback, strconv.Itoa(port)))
+		if err != nil {
+			continue
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return port
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatalf("no free port from %d to %d", lowest, highest)
+	panic("unreachable")
 }
 
 func startClickHouse(t testing.TB, dir string) *stores.ClickHouse {
