@@ -70,7 +70,7 @@ func TestWithoutSinksNothingGoes(t *testing.T) {
 func TestACrashAroundTheCursor(t *testing.T) {
 	for _, op := range []Op{OpWrite, OpSync, OpUnlink} {
 		for _, done := range []bool{false, true} {
-			for _, power := range []bool{false, true} {
+			for power := range uint64(8) { // 0: it stays; otherwise what it takes
 				r := newRig(t)
 				l := open(t, r.dir, r.options)
 				add(t, l, 200)
@@ -86,8 +86,8 @@ func TestACrashAroundTheCursor(t *testing.T) {
 					t.Fatalf("got %v, want death", err)
 				}
 				l.crash(t)
-				if power {
-					r.powerLoss(t, newRand(7))
+				if power > 0 {
+					r.powerLoss(t, newRand(power))
 				}
 				r.mu.Lock()
 				r.dead, r.die = false, nil

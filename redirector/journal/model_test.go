@@ -9,13 +9,15 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
 
 // A model is what a journal has to be, without files: a fate for every number.
 type model struct {
-	fates   []fate            // of the numbers from 1
+	base    uint64            // the last number before the model's
+	fates   []fate            // of the numbers above base
 	synced  uint64            // seen: nothing up to it may change any more
 	cursors map[string]uint64 // confirmed
 }
@@ -37,6 +39,12 @@ type machine struct {
 	bad  bool
 }
 
+// last is the last number handed out.
+func (m *model) last() uint64 { return m.base + uint64(len(m.fates)) }
+
+// of returns the fate of a number above base.
+func (m *model) of(seq uint64) *fate { return &m.fates[seq-m.base-1] }
+
 func newMachine(t *rapid.T, dir testing.TB) *machine {
 	s := &machine{rig: newRig(dir), m: model{cursors: make(map[string]uint64)}}
 	seed := rapid.Uint64().Draw(t, "seed")
@@ -46,8 +54,54 @@ func newMachine(t *rapid.T, dir testing.TB) *machine {
 		s.opt.MaxBytes = int64(rapid.IntRange(3, 8).Draw(t, "segments")) * s.opt.SegmentBytes
 	}
 	s.rig.options(&s.opt)
+	if rapid.Bool().Draw(t, "old") {
+		s.growOld(t)
+	}
 	s.open(t)
 	return s
+}
+
+// growOld makes the journal one that has had nearly 2^32 numbers and as many segments as their names have digits for, so
+// that both roll over.
+func (s *machine) growOld(t *rapid.T) {
+	s.m.base = 1<<32 - uint64(rapid.IntRange(1, 60).Draw(t, "numbers left"))
+	num := 1_000_000_000_000 - uint64(rapid.IntRange(1, 6).Draw(t, "segments left"))
+	l, err := Open(s.rig.dir, s.opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	salt, node := l.salt, l.Node()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d := disk{dir: s.rig.dir}
+	if err := os.Remove(d.path(segmentName(1))); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []struct {
+		name  string
+		slot  int64
+		value []byte
+	}{
+		{stateName, stateSlot, state{reserved: s.m.base, synced: s.m.base, clean: true}.encode()},
+		{cursorName, cursorSlot, encodeCursors(s.m.base, map[string]uint64{"a": s.m.base, "b": s.m.base})},
+	} {
+		file, _, _, err := openSlotFile(d, f.name, f.slot)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(file.writeBoth(f.value), file.close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := segmentInfo{num: num, base: s.m.base + 1, size: s.opt.SegmentBytes}
+	b := last.header(seedOf(salt, num), node, time.Now())
+	if err := os.WriteFile(d.path(last.name()), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.rig.settle()
+	s.m.synced = s.m.base
+	s.m.cursors["a"], s.m.cursors["b"] = s.m.base, s.m.base
 }
 
 func (s *machine) open(t *rapid.T) {
@@ -73,14 +127,14 @@ func (s *machine) appendSync(t *rapid.T) {
 		t.Skip("the disk does not sync")
 	}
 	seq := s.appendOne(t, func(b []byte) (uint64, error) { return s.log.AppendSync(context.Background(), b) })
-	if synced := s.log.Synced(); s.m.fates[seq-1].record != "" && synced < seq {
+	if synced := s.log.Synced(); s.m.of(seq).record != "" && synced < seq {
 		t.Fatalf("append sync: number %d, synced is %d", seq, synced)
 	}
 }
 
 // appendOne gives the next number its fate.
 func (s *machine) appendOne(t *rapid.T, add func([]byte) (uint64, error)) uint64 {
-	want := uint64(len(s.m.fates)) + 1
+	want := s.m.last() + 1
 	b := append(strconv.AppendUint(nil, want, 10), make([]byte, s.rnd.IntN(300))...)
 	if s.rnd.IntN(50) == 0 {
 		b = append(b, make([]byte, s.log.maxRecord)...)
@@ -112,8 +166,8 @@ func (s *machine) sync(t *rapid.T) {
 		t.Fatalf("sync: %v", err)
 	}
 	s.note()
-	recorded := uint64(len(s.m.fates))
-	for recorded > 0 && s.m.fates[recorded-1].reason != "" {
+	recorded := s.m.last()
+	for recorded > s.m.base && s.m.of(recorded).reason != "" {
 		recorded--
 	}
 	if s.m.synced < recorded {
@@ -122,7 +176,7 @@ func (s *machine) sync(t *rapid.T) {
 }
 
 func (s *machine) read(t *rapid.T) {
-	from := uint64(rapid.IntRange(1, len(s.m.fates)+2).Draw(t, "from"))
+	from := s.m.base + uint64(rapid.IntRange(1, len(s.m.fates)+2).Draw(t, "from"))
 	s.verify(t, from)
 }
 
@@ -152,7 +206,7 @@ func (s *machine) verify(t *rapid.T, from uint64) {
 			t.Fatalf("read %d: node %s, want %s", r.Seq(), r.Node(), s.log.Node())
 		}
 		for n := first; n <= r.Seq(); n++ {
-			if got, want := (fate{string(r.Record()), gap.Reason}), s.m.fates[n-1]; !same(got, want) {
+			if got, want := (fate{string(r.Record()), gap.Reason}), *s.m.of(n); !same(got, want) {
 				t.Fatalf("read %d: got %.20q, want %.20q", n, got, want)
 			}
 		}
@@ -177,7 +231,7 @@ func same(got, want fate) bool {
 func (s *machine) advance(t *rapid.T) {
 	sink := rapid.SampledFrom(s.opt.Sinks).Draw(t, "sink")
 	synced := s.log.Synced()
-	to := uint64(rapid.IntRange(0, int(synced)).Draw(t, "to"))
+	to := s.m.base + uint64(rapid.IntRange(0, int(synced-s.m.base)).Draw(t, "to"))
 	if s.bad {
 		t.Skip("the disk does not sync")
 	}
@@ -197,7 +251,7 @@ func (s *machine) crash(t *rapid.T) {
 	s.heal()
 	s.log.crash(t)
 	s.open(t)
-	if got, want := s.log.Appended(), uint64(len(s.m.fates)); got != want {
+	if got, want := s.log.Appended(), s.m.last(); got != want {
 		t.Fatalf("after a crash: appended %d, want %d", got, want)
 	}
 	s.after(t)
@@ -209,7 +263,7 @@ func (s *machine) reopen(t *rapid.T) {
 		t.Fatalf("close: %v", err)
 	}
 	s.open(t)
-	if got, want := s.log.Appended(), uint64(len(s.m.fates)); got != want {
+	if got, want := s.log.Appended(), s.m.last(); got != want {
 		t.Fatalf("after a close: appended %d, want %d", got, want)
 	}
 	s.after(t)
@@ -222,7 +276,7 @@ func (s *machine) losePower(t *rapid.T) {
 	s.heal()
 	synced := s.m.synced
 	s.open(t)
-	if got, want := s.log.Appended(), uint64(len(s.m.fates)); got < want {
+	if got, want := s.log.Appended(), s.m.last(); got < want {
 		t.Fatalf("after a power loss: appended %d, want at least %d", got, want)
 	}
 	s.reconcile(t, synced)
@@ -231,7 +285,7 @@ func (s *machine) losePower(t *rapid.T) {
 
 // reconcile accepts what the power loss may have taken: what was above the watermark, and nothing else.
 func (s *machine) reconcile(t *rapid.T, synced uint64) {
-	for uint64(len(s.m.fates)) < s.log.Appended() {
+	for s.m.last() < s.log.Appended() {
 		s.m.fates = append(s.m.fates, fate{reason: ReasonPowerLoss})
 	}
 	r, err := s.log.NewReader(synced + 1)
@@ -243,15 +297,15 @@ func (s *machine) reconcile(t *rapid.T, synced uint64) {
 	for r.Next() {
 		if gap, ok := r.Gap(); ok {
 			for n := max(gap.From, synced+1); n <= gap.To; n++ {
-				s.m.fates[n-1] = fate{reason: gap.Reason}
+				*s.m.of(n) = fate{reason: gap.Reason}
 			}
 			if gap.Reason == ReasonCorrupt && gap.To > synced {
 				t.Fatalf("after a power loss, synced %d: %+v", synced, gap)
 			}
 		}
 	}
-	for n := seen; n < uint64(len(s.m.fates)); n++ { // waiting for a segment
-		s.m.fates[n] = fate{reason: ReasonPowerLoss}
+	for n := seen + 1; n <= s.m.last(); n++ { // waiting for a segment
+		*s.m.of(n) = fate{reason: ReasonPowerLoss}
 	}
 }
 
@@ -262,7 +316,7 @@ func (s *machine) after(t *rapid.T) {
 			t.Fatalf("cursor %s: got %d, want %d", sink, got, want)
 		}
 	}
-	s.verify(t, 1)
+	s.verify(t, s.m.base+1)
 	if c := s.log.Corruptions(); len(c) > 0 {
 		t.Fatalf("damage where there is none: %v", c)
 	}
@@ -284,28 +338,37 @@ func (s *machine) breakDisk(*rapid.T) {
 	s.rig.set(s.full, s.bad)
 }
 
+// TestLogDoesWhatTheModelDoes runs random sequences of actions, some on every processor.
 func TestLogDoesWhatTheModelDoes(t *testing.T) {
-	sequences := "300"
+	const machines = 2
+	sequences := 300
 	if chaos() {
-		sequences = "10000"
+		sequences = 10_000
 	}
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		if err := f.Value.Set(sequences); err != nil {
+		if err := f.Value.Set(strconv.Itoa(sequences / machines)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	rapid.Check(t, func(rt *rapid.T) {
-		s := newMachine(rt, t)
-		defer func() {
-			_ = s.log.Close()
-			if !rt.Failed() {
-				_ = os.RemoveAll(s.rig.dir)
-			}
-		}()
-		rt.Repeat(map[string]func(*rapid.T){
-			"append": s.append, "append more": s.append, "append sync": s.appendSync, "sync": s.sync,
-			"read": s.read, "advance": s.advance, "crash": s.crash, "reopen": s.reopen,
-			"power loss": s.losePower, "full disk": s.fillDisk, "broken disk": s.breakDisk,
+	for n := range machines {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(rt *rapid.T) { runMachine(rt, t) })
 		})
+	}
+}
+
+func runMachine(rt *rapid.T, t *testing.T) {
+	s := newMachine(rt, t)
+	defer func() {
+		_ = s.log.Close()
+		if !rt.Failed() {
+			_ = os.RemoveAll(s.rig.dir)
+		}
+	}()
+	rt.Repeat(map[string]func(*rapid.T){
+		"append": s.append, "append more": s.append, "append sync": s.appendSync, "sync": s.sync,
+		"read": s.read, "advance": s.advance, "crash": s.crash, "reopen": s.reopen,
+		"power loss": s.losePower, "full disk": s.fillDisk, "broken disk": s.breakDisk,
 	})
 }

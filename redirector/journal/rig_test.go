@@ -73,6 +73,21 @@ func (r *rig) event(ev Event) error {
 	return nil
 }
 
+// settle makes everything that is there surely on disk.
+func (r *rig) settle() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.settleLocked()
+}
+
+func (r *rig) settleLocked() {
+	r.data = snapshot(r.dir)
+	r.entries = make(map[string]bool)
+	for name := range r.data {
+		r.entries[name] = true
+	}
+}
+
 // took notes what is surely on disk after an operation.
 func (r *rig) took(ev Event) {
 	switch ev.Op {
@@ -124,10 +139,7 @@ func (r *rig) powerLoss(t failer, rnd *rand.Rand) {
 		}
 	}
 	restore(t, r.dir, image)
-	r.data, r.entries = image, make(map[string]bool)
-	for name := range image {
-		r.entries[name] = true
-	}
+	r.settleLocked()
 	r.boots++
 	r.dead, r.die = false, nil
 }
