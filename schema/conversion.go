@@ -23,6 +23,9 @@ const (
 	Refund ConversionKind = "refund" // a payment given back, all or part of it; a dispute counts as one
 	// Restored takes a refund back: a dispute that was won, a refund that failed. It names the refund.
 	Restored ConversionKind = "restored"
+	// Deferred tells which click a customer came by who has not signed up yet: evidence for the lead that is
+	// reported later, and nothing by itself. It binds nobody and counts as nothing.
+	Deferred ConversionKind = "deferred"
 )
 
 // ConversionSource is the way by which a conversion was reported.
@@ -90,8 +93,8 @@ type Conversion struct {
 	// clicks of ours. 0: none is named.
 	Credit PartnerID `json:"credit,omitempty"`
 
-	Amount   int64  `json:"amount,omitempty"`   // minor units of Currency, never negative
-	Currency string `json:"currency,omitempty"` // ISO 4217, upper case
+	Amount   int64  `json:"amount,omitempty"`   // minor units of Currency, never negative; 0 of a refund: what is left of its sale
+	Currency string `json:"currency,omitempty"` // ISO 4217, upper case; empty of a refund: its sale's
 	// Invoice is what the sale is called by whoever reported it; Payments are all names of the payment,
 	// Invoice among them: "in_…", "pi_…", "ch_…", an order's id. Reports that share one are of one sale.
 	Invoice   string   `json:"invoice,omitempty"`
@@ -109,15 +112,15 @@ type Conversion struct {
 // Identify fills in ID and Content. once is the caller's word that repeats carry it too (an Idempotency-Key with the
 // API key's id); it tells apart what has no other name.
 //
-// A lead is one per customer (or click, where the customer has no name) and event, a sale one per invoice, a refund and its restoring one per
+// A lead, and what is deferred, is one per customer (or click, where the customer has no name) and event, a sale one per invoice, a refund and its restoring one per
 // invoice and refund id. Test reports are of a world of their own. A sale without an invoice is named by once, and so
 // must have one: whoever takes the report draws it where the sender gave none.
 func (c *Conversion) Identify(once string) {
 	var what []string
 	switch {
-	case c.Kind == Lead && c.Customer != "":
+	case (c.Kind == Lead || c.Kind == Deferred) && c.Customer != "":
 		what = []string{"customer", c.Customer, c.Event}
-	case c.Kind == Lead:
+	case c.Kind == Lead || c.Kind == Deferred:
 		what = []string{"click", c.Click, c.Event}
 	case c.Kind == Sale && c.Invoice != "":
 		what = []string{"invoice", c.Invoice}

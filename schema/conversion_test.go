@@ -90,6 +90,9 @@ func TestReportsOfTheSameThingHaveOneID(t *testing.T) {
 	other("text that moves between fields", lead("1a", "b"), lead("1", "ab"))
 	other("a lead without customer", lead("", "Sign up"), lead("", "Demo"))
 
+	deferred := sale(func(c *schema.Conversion) { c.Kind, c.Customer, c.Event = schema.Deferred, "1", "Sign up" })
+	other("a lead that was deferred, and the lead", deferred, lead("1", "Sign up"))
+
 	refund := func(invoice, name string) string {
 		return sale(func(c *schema.Conversion) { c.Kind, c.Invoice, c.Refund = schema.Refund, invoice, name })
 	}

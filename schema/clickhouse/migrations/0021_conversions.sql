@@ -5,8 +5,8 @@ CREATE TABLE IF NOT EXISTS fairlead.conversions{{.Local}}{{.OnCluster}}
     record_hash    UInt64                  COMMENT 'Hash of the record as it lay in the journal; source: redirector; privacy: none' CODEC(NONE),
     received_at    DateTime64(3, 'UTC')    COMMENT 'When the report was taken; unit: milliseconds; zone: UTC; source: clock of the redirector; privacy: none' CODEC(Delta, ZSTD(1)),
     occurred_at    DateTime64(3, 'UTC')    COMMENT 'When it happened, as far as the sender says, otherwise received_at; unit: milliseconds; zone: UTC; source: the merchant; privacy: none' CODEC(Delta, ZSTD(1)),
-    kind           Enum8('lead' = 1, 'sale' = 2, 'refund' = 3, 'restored' = 4)
-                                           COMMENT 'What was reported; restored takes a refund back; source: the merchant; privacy: none' CODEC(ZSTD(1)),
+    kind           Enum8('lead' = 1, 'sale' = 2, 'refund' = 3, 'restored' = 4, 'deferred' = 5)
+                                           COMMENT 'What was reported; restored takes a refund back, deferred tells the click of a customer who has not signed up yet; source: the merchant; privacy: none' CODEC(ZSTD(1)),
     source         Enum8('api' = 1, 'browser' = 2, 'postback' = 3, 'stripe' = 4, 'shopify' = 5, 'import' = 6, 'shell' = 7)
                                            COMMENT 'The way by which it was reported; source: redirector; privacy: none' CODEC(ZSTD(1)),
     test           Bool                    COMMENT 'A test: traced, never reported or paid; source: the key or the message; privacy: none' CODEC(ZSTD(1)),
