@@ -9,35 +9,62 @@ import (
 
 // client tells from which address a request came, and whether over TLS: the other end of the
 // connection or, if that is a trusted proxy, the hop nearest to us that is not one. It is the zero
-// address when a trusted proxy says nothing that can be understood. X-Forwarded-For is believed before
-// Forwarded; a proxy that is trusted has to write the one or take it away.
+// address when a trusted proxy says nothing that can be understood, and when it sends both
+// X-Forwarded-For and Forwarded and they differ: a proxy writes one of them and may pass the other on as
+// somebody made it up, and which is which cannot be told.
 func (s *Server) client(h *hit) (addr netip.Addr, secure bool) {
 	addr = peer(h.ctx.RemoteAddr())
 	secure = h.ctx.IsTLS()
 	if len(s.opt.TrustedProxies) == 0 || !s.trusted(addr) {
 		return addr, secure
 	}
-	if len(h.facts.forwardedProto) > 0 {
-		secure = string(h.facts.forwardedProto) == "https"
+	f := &h.facts
+	if proto := f.proto(); len(proto) > 0 {
+		secure = equalFold(proto, "https")
 	}
-	lines, next := h.facts.forwardedFor, lastHop
-	if len(lines) == 0 {
-		lines, next = h.facts.forwarded, lastForwarded
+	switch {
+	case len(f.forwarded) == 0:
+		return s.nearest(addr, f.forwardedFor, lastHop), secure
+	case len(f.forwardedFor) == 0:
+		return s.nearest(addr, f.forwarded, lastForwarded), secure
 	}
+	one, other := s.nearest(addr, f.forwardedFor, lastHop), s.nearest(addr, f.forwarded, lastForwarded)
+	if one != other {
+		return netip.Addr{}, secure
+	}
+	return one, secure
+}
+
+// nearest walks a list of hops from its end, the one that told us, and returns the first that is not trusted;
+// the first of all if every one is.
+func (s *Server) nearest(from netip.Addr, lines [][]byte, next func([]byte) (rest, hop []byte)) netip.Addr {
+	addr := from
 	for i := len(lines) - 1; i >= 0; i-- {
 		for rest := lines[i]; len(rest) > 0; {
 			var hop []byte
 			rest, hop = next(rest)
 			a, ok := parseAddr(hop)
 			if !ok {
-				return netip.Addr{}, secure
+				return netip.Addr{}
 			}
 			if addr = a; !s.trusted(a) {
-				return addr, secure
+				return addr
 			}
 		}
 	}
-	return addr, secure
+	return addr
+}
+
+// proto is what the nearest proxy says that it was asked over: http or https; empty if it says nothing.
+func (f *facts) proto() []byte {
+	if _, last := lastHop(f.forwardedProto); len(last) > 0 {
+		return last
+	}
+	if n := len(f.forwarded); n > 0 {
+		_, element := lastHop(f.forwarded[n-1])
+		return parameter(element, "proto")
+	}
+	return nil
 }
 
 func (s *Server) trusted(addr netip.Addr) bool {
@@ -69,6 +96,11 @@ func lastHop(line []byte) (rest, hop []byte) {
 // lastForwarded takes the last element off a list as of RFC 7239 and returns its "for".
 func lastForwarded(line []byte) (rest, hop []byte) {
 	rest, element := lastHop(line)
+	return rest, parameter(element, "for")
+}
+
+// parameter returns a parameter of an element as of RFC 7239, without its quotes; the name is in lower case.
+func parameter(element []byte, name string) []byte {
 	for len(element) > 0 {
 		var p []byte
 		if i := bytes.IndexByte(element, ';'); i >= 0 {
@@ -77,11 +109,11 @@ func lastForwarded(line []byte) (rest, hop []byte) {
 			p, element = element, nil
 		}
 		p = bytes.TrimSpace(p)
-		if len(p) > 4 && lower(p[0]) == 'f' && lower(p[1]) == 'o' && lower(p[2]) == 'r' && p[3] == '=' {
-			return rest, bytes.Trim(p[4:], `"`)
+		if n := len(name); len(p) > n && p[n] == '=' && equalFold(p[:n], name) {
+			return bytes.Trim(p[n+1:], `"`)
 		}
 	}
-	return rest, nil
+	return nil
 }
 
 // parseAddr reads an address, with a port or without.
