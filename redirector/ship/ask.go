@@ -13,14 +13,9 @@ import (
 //go:embed landed_ranges.sql
 var landedRangesSQL string
 
-//go:embed landed_clicks.sql
-var landedClicksSQL string
-
-//go:embed landed_last.sql
-var landedLastSQL string
-
-// conflict says that the store holds another click under a seq of ours.
+// conflict says that the store holds another record under a seq of ours.
 type conflict struct {
+	table     string
 	node      string
 	seq       uint64
 	ours      uint64
@@ -30,9 +25,9 @@ type conflict struct {
 
 func (c *conflict) Error() string {
 	if c.beyondOur > 0 {
-		return fmt.Sprintf("ClickHouse holds clicks of node %s up to seq %d, which is more than this journal has given out; they are others from %d on", c.node, c.beyondOur, c.seq)
+		return fmt.Sprintf("ClickHouse holds %s of node %s up to seq %d, which is more than this journal has given out; they are others from %d on", c.table, c.node, c.beyondOur, c.seq)
 	}
-	return fmt.Sprintf("ClickHouse holds click tag %016x under %s:%d, this journal %016x", c.theirs, c.node, c.seq, c.ours)
+	return fmt.Sprintf("ClickHouse holds %016x among the tags of %s under %s:%d, this journal %016x", c.theirs, c.table, c.node, c.seq, c.ours)
 }
 
 // makeSure ends doubt about what else may land: it kills what still runs of the batch's node and finds
@@ -54,7 +49,7 @@ func (s *ClickHouse) makeSure(ctx context.Context) (asking bool, err error) {
 			return false, err
 		}
 		if appended := s.opt.Source.Appended(); upTo > appended {
-			return false, &conflict{node: b.node, seq: s.firstUnlike(ctx, b, appended+1), beyondOur: upTo}
+			return false, &conflict{table: s.table.name, node: b.node, seq: s.firstUnlike(ctx, b, appended+1), beyondOur: upTo}
 		}
 	}
 	if s.unsure {
@@ -65,7 +60,7 @@ func (s *ClickHouse) makeSure(ctx context.Context) (asking bool, err error) {
 	return b.first <= upTo, nil
 }
 
-// firstUnlike returns the first seq of the batch under which the store holds another click; else or.
+// firstUnlike returns the first seq of the batch under which the store holds another record; else or.
 func (s *ClickHouse) firstUnlike(ctx context.Context, b *batch, or uint64) uint64 {
 	_, err := s.missing(ctx, b)
 	if c := (*conflict)(nil); errors.As(err, &c) {
@@ -90,7 +85,7 @@ func (s *ClickHouse) kill(ctx context.Context, node string) error {
 	return nil
 }
 
-// askBack is how far before a batch's first click the store is asked, when a sink begins, for what another life of this
+// askBack is how far before a batch's first record the store is asked, when a sink begins, for what another life of this
 // journal may have sent.
 const askBack = 7 * 24 * time.Hour
 
@@ -107,17 +102,17 @@ func (s *ClickHouse) landedLast(ctx context.Context, b *batch) (uint64, error) {
 	ctx, cancel := s.sending(ctx)
 	defer cancel()
 	var last uint64
-	row := s.conn.QueryRow(s.named(ctx, "ship: what has landed, at most", "", nil), landedLastSQL,
+	row := s.conn.QueryRow(s.named(ctx, "ship: what has landed, at most", "", nil), s.table.last,
 		clickhouse.Named("node", b.node), clickhouse.Named("first", b.first), clickhouse.Named("since", max(0, since.Add(-askBack).UnixMilli())))
 	if err := row.Scan(&last); err != nil {
-		return 0, fmt.Errorf("ask up to where clicks of node %s have landed: %w", b.node, err)
+		return 0, fmt.Errorf("ask up to where %s of node %s have landed: %w", s.table.name, b.node, err)
 	}
 	return last, nil
 }
 
-// missing returns the rows of the batch that have not landed. A *conflict tells of the first that is another click.
+// missing returns the rows of the batch that have not landed. A *conflict tells of the first that is another record.
 func (s *ClickHouse) missing(ctx context.Context, b *batch) ([]*rows, error) {
-	if b.clicks() == 0 {
+	if b.records() == 0 {
 		return nil, nil
 	}
 	if err := s.opt.Faults("asking"); err != nil {
@@ -133,20 +128,20 @@ func (s *ClickHouse) missing(ctx context.Context, b *batch) ([]*rows, error) {
 		if r.len() == 0 || ranges.has(b, r) {
 			continue
 		}
-		landed, err := s.landedClicks(ctx, b, r, ranges)
+		landed, err := s.landedTags(ctx, b, r, ranges)
 		if err != nil {
 			return nil, err
 		}
 		for i, seq := range r.seq {
 			if tag, ok := landed[seq]; ok && tag != r.tag[i] && (worst == nil || seq < worst.seq) {
-				worst = &conflict{node: b.node, seq: seq, ours: r.tag[i], theirs: tag}
+				worst = &conflict{table: s.table.name, node: b.node, seq: seq, ours: r.tag[i], theirs: tag}
 			}
 		}
 		switch {
 		case len(landed) == 0:
 			out = append(out, r)
 		default:
-			if rest := r.without(landed); rest.len() > 0 {
+			if rest := r.without(landed, s.cut.fact); rest.len() > 0 {
 				out = append(out, rest)
 			}
 		}
@@ -201,9 +196,9 @@ func (s *ClickHouse) landedRanges(ctx context.Context, b *batch) (landedRanges, 
 	return out, nil
 }
 
-// landedClicks returns the tags, by seq, that the store holds in the batch's range. The time is bounded by that of the rows
+// landedTags returns the tags, by seq, that the store holds in the batch's range. The time is bounded by that of the rows
 // and of the shipments that overlap: another life of the journal had other times.
-func (s *ClickHouse) landedClicks(ctx context.Context, b *batch, r *rows, ranges landedRanges) (map[uint64]uint64, error) {
+func (s *ClickHouse) landedTags(ctx context.Context, b *batch, r *rows, ranges landedRanges) (map[uint64]uint64, error) {
 	from, to := r.span()
 	for _, x := range ranges {
 		if x.rows > 0 {
@@ -212,23 +207,23 @@ func (s *ClickHouse) landedClicks(ctx context.Context, b *batch, r *rows, ranges
 	}
 	ctx, cancel := s.sending(ctx)
 	defer cancel()
-	q, err := s.conn.Query(s.named(ctx, "ship: which clicks have landed", "", nil), landedClicksSQL,
+	q, err := s.conn.Query(s.named(ctx, "ship: which "+s.table.name+" have landed", "", nil), s.table.landed,
 		clickhouse.Named("node", b.node), clickhouse.Named("first", b.first), clickhouse.Named("last", b.last),
 		clickhouse.Named("from", from), clickhouse.Named("to", to))
 	if err != nil {
-		return nil, fmt.Errorf("ask which clicks of %s have landed: %w", b.span(), err)
+		return nil, fmt.Errorf("ask which %s of %s have landed: %w", s.table.name, b.span(), err)
 	}
 	defer q.Close()
 	out := make(map[uint64]uint64)
 	for q.Next() {
 		var seq, tag uint64
 		if err := q.Scan(&seq, &tag); err != nil {
-			return nil, fmt.Errorf("ask which clicks of %s have landed: %w", b.span(), err)
+			return nil, fmt.Errorf("ask which %s of %s have landed: %w", s.table.name, b.span(), err)
 		}
 		out[seq] = tag
 	}
 	if err := q.Err(); err != nil {
-		return nil, fmt.Errorf("ask which clicks of %s have landed: %w", b.span(), err)
+		return nil, fmt.Errorf("ask which %s of %s have landed: %w", s.table.name, b.span(), err)
 	}
 	return out, nil
 }

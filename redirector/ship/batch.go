@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	"fairlead/redirector/enrich"
 	"fairlead/redirector/journal"
 	"fairlead/schema"
 )
 
-// batch is one range of seq of one node: the clicks in it by month, and the gaps.
+// batch is one range of seq of one node: the records in it by month, and the gaps.
 type batch struct {
 	node        string
 	first, last uint64
@@ -23,12 +22,12 @@ type batch struct {
 // maxMonths bounds in how many inserts one batch ends. An access log is in order; only a mixed one has more.
 const maxMonths = 24
 
-// latest is the highest time a click may carry: what ClickHouse's Date can say, with room to spare.
+// latest is the highest time a record may carry: what ClickHouse's Date can say, with room to spare.
 const latest = 4_102_444_800_000 // 2100-01-01
 
 func (b *batch) empty() bool { return b.node == "" }
 
-func (b *batch) clicks() (n int) {
+func (b *batch) records() (n int) {
 	for _, m := range b.months {
 		n += m.len()
 	}
@@ -44,7 +43,7 @@ func (b *batch) reset() {
 }
 
 // rowsOf returns the rows of a month; nil: the batch has as many months as it may.
-func (b *batch) rowsOf(m schema.Month) *rows {
+func (b *batch) rowsOf(m schema.Month, f fact) *rows {
 	for _, r := range b.months {
 		if r.month == m {
 			return r
@@ -53,9 +52,11 @@ func (b *batch) rowsOf(m schema.Month) *rows {
 	if len(b.months) == maxMonths {
 		return nil
 	}
-	r := &rows{}
+	var r *rows
 	if n := len(b.spare); n > 0 {
 		r, b.spare = b.spare[n-1], b.spare[:n-1]
+	} else {
+		r = &rows{own: f.columns()}
 	}
 	r.month = m
 	b.months = append(b.months, r)
@@ -100,10 +101,8 @@ func (t *tail) putBack() { t.held = true }
 // cutter turns entries into batches.
 type cutter struct {
 	tail
-	enrich  *enrich.Enricher
+	fact    fact
 	aside   aside
-	click   schema.Click
-	facts   enrich.Facts
 	months  monthCache
 	maxRows int
 	maxSize int
@@ -133,7 +132,8 @@ func (c *cutter) fill(b *batch) (full bool, err error) {
 		}
 		seq := c.r.Seq()
 		rec := c.r.Record()
-		if err := schema.DecodeClick(&c.click, rec); err != nil {
+		at, tag, err := c.fact.decode(rec)
+		if err != nil {
 			if errors.Is(err, schema.ErrRecordNewer) {
 				err = fmt.Errorf("%w: seq %d of node %s: %w", errNewer, seq, node, err)
 			} else if err = c.setAside(b, node, seq, rec, err); err == nil {
@@ -141,23 +141,23 @@ func (c *cutter) fill(b *batch) (full bool, err error) {
 			}
 			return c.stuck(b, err)
 		}
-		if c.click.At < 0 || c.click.At >= latest {
-			if err := c.setAside(b, node, seq, rec, fmt.Errorf("time %d ms is outside 1970 to 2099", c.click.At)); err != nil {
+		if at < 0 || at >= latest {
+			if err := c.setAside(b, node, seq, rec, fmt.Errorf("time %d ms is outside 1970 to 2099", at)); err != nil {
 				return c.stuck(b, err)
 			}
 			continue
 		}
-		r := b.rowsOf(c.months.of(c.click.At))
+		r := b.rowsOf(c.months.of(at), c.fact)
 		if r == nil {
 			c.putBack()
 			return true, nil
 		}
 		c.open(b, node, seq)
-		c.enrich.Enrich(&c.click, &c.facts)
-		r.add(seq, &c.click, &c.facts)
+		r.add(seq, at, tag)
+		c.fact.add(r.own)
 		b.bytes += len(rec)
 		c.took(b, seq)
-		if b.clicks() >= c.maxRows || b.bytes >= c.maxSize {
+		if b.records() >= c.maxRows || b.bytes >= c.maxSize {
 			return true, nil
 		}
 	}

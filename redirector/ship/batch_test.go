@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"fairlead/redirector/enrich"
 	"fairlead/redirector/enrich/enrichtest"
 	"fairlead/redirector/journal"
 	"fairlead/schema"
@@ -20,7 +19,7 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func newCutter(t testing.TB, m *memory) *cutter {
 	t.Helper()
-	c := &cutter{tail: tail{source: m}, enrich: enrich.New(enrichtest.Data(t)), maxRows: 1000, maxSize: 1 << 20}
+	c := &cutter{tail: tail{source: m}, fact: newClicks(enrichtest.Data(t)), maxRows: 1000, maxSize: 1 << 20}
 	c.aside.dir = t.TempDir()
 	t.Cleanup(c.close)
 	return c
@@ -42,7 +41,7 @@ func TestABatchIsOneRangeOfOneNode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !full || b.node != "a" || b.first != 1 || b.last != 5 || b.clicks() != 3 || len(b.months) != 1 || len(b.gaps) != 1 {
+	if !full || b.node != "a" || b.first != 1 || b.last != 5 || b.records() != 3 || len(b.months) != 1 || len(b.gaps) != 1 {
 		t.Errorf("first batch: full %v, %+v", full, b)
 	}
 	b.reset()
@@ -50,7 +49,7 @@ func TestABatchIsOneRangeOfOneNode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if full || b.node != "ar" || b.first != 1 || b.last != 8 || b.clicks() != 3 || len(b.months) != 2 {
+	if full || b.node != "ar" || b.first != 1 || b.last != 8 || b.records() != 3 || len(b.months) != 2 {
 		t.Errorf("second batch: full %v, %+v", full, b)
 	}
 	if want := (journal.Gap{From: 1, To: 4, Reason: journal.ReasonRenewed}); len(b.gaps) != 1 || b.gaps[0] != want {
@@ -60,7 +59,7 @@ func TestABatchIsOneRangeOfOneNode(t *testing.T) {
 	if _, err := c.fill(&b); err != nil {
 		t.Fatal(err)
 	}
-	if b.last != 9 || b.clicks() != 4 {
+	if b.last != 9 || b.records() != 4 {
 		t.Errorf("a batch that is not full grows: %+v", b)
 	}
 }
@@ -80,8 +79,8 @@ func TestABatchEndsAtItsBounds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !full || b.last > 10 || b.last < 5 || b.last != uint64(b.clicks()) {
-			t.Errorf("%s: full %v, last %d, %d clicks", what, full, b.last, b.clicks())
+		if !full || b.last > 10 || b.last < 5 || b.last != uint64(b.records()) {
+			t.Errorf("%s: full %v, last %d, %d clicks", what, full, b.last, b.records())
 		}
 	}
 	m := newMemory("a")
@@ -109,8 +108,8 @@ func TestWhatCannotBeReadIsKeptAsideAndExplained(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []journal.Gap{{From: 2, To: 2, Reason: reasonUndecodable}, {From: 3, To: 3, Reason: reasonUndecodable}}
-	if b.first != 1 || b.last != 4 || b.clicks() != 2 || !slices.Equal(b.gaps, want) {
-		t.Errorf("got %d-%d, %d clicks, gaps %v", b.first, b.last, b.clicks(), b.gaps)
+	if b.first != 1 || b.last != 4 || b.records() != 2 || !slices.Equal(b.gaps, want) {
+		t.Errorf("got %d-%d, %d clicks, gaps %v", b.first, b.last, b.records(), b.gaps)
 	}
 	kept, err := os.ReadFile(filepath.Join(c.aside.dir, "a.jsonl"))
 	if err != nil {
@@ -122,7 +121,7 @@ func TestWhatCannotBeReadIsKeptAsideAndExplained(t *testing.T) {
 }
 
 func TestARecordOfANewerProgramWaits(t *testing.T) {
-	for what, rec := range map[string][]byte{"version": {1, 2}, "kind": {2, 1}} {
+	for what, rec := range map[string][]byte{"version": {1, 2}, "kind": {3, 1}} {
 		m := newMemory("a")
 		m.add(records(1, 1, noon)[0], rec, records(2, 1, noon)[0])
 		c := newCutter(t, m)
@@ -171,21 +170,22 @@ func TestRowsWithoutWhatHasLanded(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := b.months[0]
-	rest := r.without(map[uint64]uint64{1: 0, 5: 0, 10: 0})
+	rest := r.without(map[uint64]uint64{1: 0, 5: 0, 10: 0}, c.fact)
+	own, restOwn := r.own.(*clickColumns), rest.own.(*clickColumns)
 	if !slices.Equal(rest.seq, []uint64{2, 3, 4, 6, 7, 8, 9}) {
 		t.Errorf("got %v", rest.seq)
 	}
 	for k, i := range []int{1, 2, 3, 5, 6, 7, 8} {
-		if rest.tag[k] != r.tag[i] || rest.at[k] != r.at[i] || rest.verdict[k] != r.verdict[i] {
+		if rest.tag[k] != r.tag[i] || rest.at[k] != r.at[i] || restOwn.verdict[k] != own.verdict[i] {
 			t.Errorf("row %d differs", i)
 		}
-		for n, c := range r.texts() {
-			if got := rest.texts()[n].at(k); !bytes.Equal(got, c.at(i)) {
+		for n, c := range own.texts() {
+			if got := restOwn.texts()[n].at(k); !bytes.Equal(got, c.at(i)) {
 				t.Errorf("row %d, text %d: got %q, want %q", i, n, got, c.at(i))
 			}
 		}
-		for n, c := range r.dicts() {
-			if got := rest.dicts()[n].at(k); got != c.at(i) {
+		for n, c := range own.dicts() {
+			if got := restOwn.dicts()[n].at(k); got != c.at(i) {
 				t.Errorf("row %d, word %d: got %q, want %q", i, n, got, c.at(i))
 			}
 		}
@@ -215,9 +215,9 @@ func TestAReusedBatchForgetsEverything(t *testing.T) {
 	if used.first != fresh.first || used.last != fresh.last || len(used.months) != 1 || used.months[0].checksum() != fresh.months[0].checksum() {
 		t.Fatalf("used %+v, fresh %+v", used, fresh)
 	}
-	for n, c := range fresh.months[0].dicts() {
-		for i := range fresh.clicks() {
-			if got := used.months[0].dicts()[n].at(i); got != c.at(i) {
+	for n, c := range fresh.months[0].own.(*clickColumns).dicts() {
+		for i := range fresh.records() {
+			if got := used.months[0].own.(*clickColumns).dicts()[n].at(i); got != c.at(i) {
 				t.Errorf("row %d, word %d: got %q, want %q", i, n, got, c.at(i))
 			}
 		}

@@ -14,7 +14,7 @@ import (
 	"fairlead/redirector/enrich"
 )
 
-// ClickHouseOptions say what a ClickHouse sink ships, and how. Source and Enrich must be there.
+// ClickHouseOptions say what a ClickHouse sink ships, and how. Source must be there, and Enrich where it ships clicks.
 type ClickHouseOptions struct {
 	Source Source
 	Enrich *enrich.Data
@@ -26,7 +26,7 @@ type ClickHouseOptions struct {
 	// Closed marks a source that ends: it never holds back what is complete.
 	Closed bool
 
-	FlushEvery    time.Duration // how long a click waits for others, 1 s
+	FlushEvery    time.Duration // how long a record waits for others, 1 s; conversions 100 ms
 	MaxRows       int           // of a batch, 500,000
 	MaxBytes      int           // of a batch's records, 64 MiB: the sink takes about six times that while it is far behind
 	InsertTimeout time.Duration // after which an insert counts as lost, 75 s; ClickHouse gives up after four fifths of it
@@ -68,11 +68,12 @@ func def[T comparable](v *T, d T) {
 	}
 }
 
-// ClickHouse ships a source into the tables clicks, gaps and shipments. Run and Drain are for one goroutine; Lag is
+// ClickHouse ships a source into the tables gaps and shipments and that of its records. Run and Drain are for one goroutine; Lag is
 // for any.
 type ClickHouse struct {
 	conn    driver.Conn
 	opt     ClickHouseOptions
+	table   *table
 	m       *sinkMetrics
 	log     *slog.Logger
 	cut     cutter
@@ -87,25 +88,31 @@ type ClickHouse struct {
 	sent    uint64
 }
 
-// NewClickHouse returns a sink that goes on from the source's cursor.
+// NewClickHouse returns a sink for clicks that goes on from the source's cursor.
 func NewClickHouse(conn driver.Conn, opt ClickHouseOptions) *ClickHouse {
+	return newSink(conn, opt, newClicks(opt.Enrich))
+}
+
+func newSink(conn driver.Conn, opt ClickHouseOptions, f fact) *ClickHouse {
 	opt.fillIn()
+	t := f.table()
 	s := &ClickHouse{
-		conn: conn,
-		opt:  opt,
-		m:    newSinkMetrics(opt.Metrics, SinkClickHouse, opt.Now),
-		log:  opt.Logger.With("sink", SinkClickHouse),
-		asks: make(map[string]uint64),
+		conn:  conn,
+		opt:   opt,
+		table: t,
+		m:     newSinkMetrics(opt.Metrics, t.sink, opt.Now),
+		log:   opt.Logger.With("sink", t.sink),
+		asks:  make(map[string]uint64),
 	}
 	s.cut = cutter{
 		tail:    tail{source: opt.Source},
-		enrich:  enrich.New(opt.Enrich),
+		fact:    f,
 		maxRows: opt.MaxRows,
 		maxSize: opt.MaxBytes,
 		at:      opt.Source.Cursor(SinkClickHouse),
 	}
 	if opt.Dir != "" {
-		s.intent.path = filepath.Join(opt.Dir, "clickhouse.inflight")
+		s.intent.path = filepath.Join(opt.Dir, t.flight)
 		s.cut.aside.dir = filepath.Join(opt.Dir, "undecodable")
 	}
 	if was := s.intent.read(); was.First == s.cut.at+1 {
@@ -119,7 +126,7 @@ func NewClickHouse(conn driver.Conn, opt ClickHouseOptions) *ClickHouse {
 // Lag tells how far the sink is behind.
 func (s *ClickHouse) Lag() Lag { return Lag{Records: s.m.lag.Load(), Time: s.m.lagTime(s.opt.Now())} }
 
-// Sent is how many clicks were sent by this sink, those not counted that had landed before. It is for the goroutine that runs
+// Sent is how many records were sent by this sink, those not counted that had landed before. It is for the goroutine that runs
 // the sink.
 func (s *ClickHouse) Sent() uint64 { return s.sent }
 
@@ -153,7 +160,7 @@ func (s *ClickHouse) loop() loop { return loop{step: s.step, failed: s.failed, g
 
 func (s *ClickHouse) failed(err error, attempt int) {
 	s.m.failures.Inc()
-	s.log.Warn("clicks wait in the journal: shipping to ClickHouse failed and will be tried again",
+	s.log.Warn(s.table.name+" wait in the journal: shipping to ClickHouse failed and will be tried again",
 		"err", err, "attempt", attempt, "lag_records", s.m.lag.Load(), "position", s.Position())
 }
 
@@ -225,12 +232,12 @@ func (s *ClickHouse) done() error {
 		return err
 	}
 	s.m.batches.Inc()
-	s.m.rows.Add(s.batch.clicks())
+	s.m.rows.Add(s.batch.records())
 	for _, g := range s.batch.gaps {
 		s.m.gap(g)
 	}
 	s.cut.limit, s.fixed = 0, false
-	if s.batch.clicks() > keepRows && s.Position() >= s.opt.Source.Synced() {
+	if s.batch.records() > keepRows && s.Position() >= s.opt.Source.Synced() {
 		s.batch, s.scratch = batch{}, scratch{} // the backlog is done: its room is not needed any more
 	}
 	s.batch.reset()
@@ -246,9 +253,9 @@ func (s *ClickHouse) measure() {
 	}
 }
 
-// renew gives the first click that the store holds otherwise, and all after it, to a new node.
+// renew gives the first record that the store holds otherwise, and all after it, to a new node.
 func (s *ClickHouse) renew(other *conflict) error {
-	s.log.Error("the journal moves to a new node, because ClickHouse holds other clicks under the same numbers: a copy of it was, or is, at work elsewhere; make sure that none is",
+	s.log.Error("the journal moves to a new node, because ClickHouse holds other "+s.table.name+" under the same numbers: a copy of it was, or is, at work elsewhere; make sure that none is",
 		"node", other.node, "seq", other.seq, "reason", other.Error())
 	s.rewind()
 	if err := s.opt.Source.Renew(other.seq, other.Error()); err != nil {

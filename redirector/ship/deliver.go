@@ -33,11 +33,11 @@ func (s *ClickHouse) deliver(ctx context.Context) error {
 			break
 		}
 		if attempt == attempts {
-			return fmt.Errorf("ClickHouse took %d rows of %s without an error and has not got them: see whether somebody deletes rows from fairlead.clicks", todo[0].len(), b.span())
+			return fmt.Errorf("ClickHouse took %d rows of %s without an error and has not got them: see whether somebody deletes rows from fairlead.%s", todo[0].len(), b.span(), s.table.name)
 		}
 		for i, r := range todo {
 			if err := s.insert(ctx, b, r, s.token(r, attempt)); err != nil {
-				return fmt.Errorf("insert %d clicks of %s: %w", r.len(), b.span(), err)
+				return fmt.Errorf("insert %d %s of %s: %w", r.len(), s.table.name, b.span(), err)
 			}
 			s.sent += uint64(r.len())
 			if err := s.opt.Faults(fmt.Sprintf("inserted %d", i)); err != nil {
@@ -111,15 +111,15 @@ func (s *ClickHouse) insert(ctx context.Context, b *batch, r *rows, token string
 	}
 	ctx, cancel := s.sending(ctx)
 	defer cancel()
-	ctx = s.named(ctx, "ship: clicks", token, clickhouse.Settings{
+	ctx = s.named(ctx, "ship: "+s.table.name, token, clickhouse.Settings{
 		"insert_deduplication_token": token,
 		"receive_timeout":            seconds(s.silence()),
 	})
-	into, err := s.conn.PrepareBatch(ctx, "INSERT INTO fairlead.clicks ("+clickColumns+")")
+	into, err := s.conn.PrepareBatch(ctx, "INSERT INTO fairlead."+s.table.name+" ("+s.table.columns+")")
 	if err != nil {
 		return err
 	}
-	if err := r.send(into, b.node, s.opt.Enrich.Version(), &s.scratch); err != nil {
+	if err := r.send(into, b.node, &s.scratch); err != nil {
 		_ = into.Abort()
 		return err
 	}
@@ -141,7 +141,7 @@ func (s *ClickHouse) writeGaps(ctx context.Context, b *batch) error {
 			_ = into.Abort()
 			return fmt.Errorf("write gaps: %w", err)
 		}
-		s.log.Error("clicks are missing from the journal, and written down as a gap", "node", b.node, "from", g.From, "to", g.To, "reason", g.Reason)
+		s.log.Error(s.table.name+" are missing from the journal, and written down as a gap", "node", b.node, "from", g.From, "to", g.To, "reason", g.Reason)
 	}
 	if err := into.Send(); err != nil {
 		return fmt.Errorf("write gaps: %w", err)

@@ -24,8 +24,8 @@ type heartbeat struct {
 	upTo     uint64
 }
 
-// A click carries the time at which its request was read; its seq is drawn a moment later. clockMargin covers that moment,
-// and jumpMargin what a clock may be set back by while clicks of a backlog are all there is to go by.
+// A record carries the time at which its request was read; its seq is drawn a moment later. clockMargin covers that moment,
+// and jumpMargin what a clock may be set back by while records of a backlog are all there is to go by.
 const (
 	clockMargin = time.Second
 	jumpMargin  = 5 * time.Second
@@ -45,7 +45,7 @@ func (h *heartbeat) look(now time.Time, appended, landed uint64) {
 	}
 }
 
-// saw tells of clicks up to a time that have landed, and all before them.
+// saw tells of records up to a time that have landed, and all before them.
 func (h *heartbeat) saw(at int64, now time.Time) {
 	if t := time.UnixMilli(at).Add(-jumpMargin); t.Before(now) {
 		h.raise(t)
@@ -74,7 +74,7 @@ type shipment struct {
 	quarters    []time.Time
 }
 
-// heartbeat writes a row without clicks. When the journal has moved to another node, the one before is said to have
+// heartbeat writes a row without records. When the journal has moved to another node, the one before is said to have
 // stopped: if it lives on elsewhere, its own next word says so.
 func (s *ClickHouse) heartbeat(ctx context.Context, state string) error {
 	node := string(s.opt.Source.Node())
@@ -95,11 +95,11 @@ func (s *ClickHouse) writeShipments(ctx context.Context, node, state string, row
 	ctx, cancel := s.sending(ctx)
 	defer cancel()
 	ctx = s.named(ctx, "ship: shipments", "", nil)
-	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO fairlead.shipments (node, month, first_seq, last_seq, rows, checksum, quarters, complete_to, state)")
+	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO fairlead.shipments (node, month, first_seq, last_seq, rows, checksum, quarters, complete_to, state, fact)")
 	if err != nil {
 		return fmt.Errorf("write shipments: %w", err)
 	}
-	if err := appendShipments(batch, node, state, s.beat.complete, rows); err != nil {
+	if err := appendShipments(batch, node, state, s.table.name, s.beat.complete, rows); err != nil {
 		return fmt.Errorf("write shipments: %w", err)
 	}
 	if err := batch.Send(); err != nil {
@@ -109,7 +109,7 @@ func (s *ClickHouse) writeShipments(ctx context.Context, node, state string, row
 	return nil
 }
 
-func appendShipments(batch driver.Batch, node, state string, complete time.Time, rows []shipment) error {
+func appendShipments(batch driver.Batch, node, state, fact string, complete time.Time, rows []shipment) error {
 	if complete.IsZero() {
 		complete = time.UnixMilli(0)
 	}
@@ -117,7 +117,7 @@ func appendShipments(batch driver.Batch, node, state string, complete time.Time,
 		if r.quarters == nil {
 			r.quarters = []time.Time{}
 		}
-		if err := batch.Append(node, r.month, r.first, r.last, r.rows, r.checksum, r.quarters, complete.UTC(), state); err != nil {
+		if err := batch.Append(node, r.month, r.first, r.last, r.rows, r.checksum, r.quarters, complete.UTC(), state, fact); err != nil {
 			_ = batch.Abort()
 			return err
 		}
