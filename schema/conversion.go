@@ -95,6 +95,14 @@ type Conversion struct {
 
 	Amount   int64  `json:"amount,omitempty"`   // minor units of Currency, never negative; 0 of a refund: what is left of its sale
 	Currency string `json:"currency,omitempty"` // ISO 4217, upper case; empty of a refund: its sale's
+	// Gross is of a sale what was charged in all, tax and shipping included (0: Amount), and of a refund what was given
+	// back in those terms: it takes from its sale Gross × the sale's Amount / the sale's Gross, half up. A refund has
+	// Amount or Gross, or neither.
+	Gross int64 `json:"gross,omitempty"`
+	// Running says of a refund that it tells all that was given back of the sale until then, rather than one refund: what
+	// it adds is what goes beyond the greater of the refunds told one by one and the running totals told before it,
+	// those that were restored since counted in. So a sender who tells both ways is counted once.
+	Running bool `json:"running,omitempty"`
 	// Invoice is what the sale is called by whoever reported it; Payments are all names of the payment,
 	// Invoice among them: "in_…", "pi_…", "ch_…", an order's id. Reports that share one are of one sale.
 	Invoice   string   `json:"invoice,omitempty"`
@@ -137,6 +145,9 @@ func (c *Conversion) Identify(once string) {
 	c.ID = hex.EncodeToString(sum[:16])
 
 	content := []string{c.Event, c.Customer, c.Click, c.Currency, fmt.Sprint(c.Amount), c.Invoice, c.Refund, c.LeadEvent, fmt.Sprint(max(c.Quantity, 1)), fmt.Sprint(c.Credit)}
+	if c.Gross != 0 || c.Running {
+		content = append(content, fmt.Sprint(c.Gross), fmt.Sprint(c.Running))
+	}
 	content = append(content, c.Coupons...)
 	sum = hashOf(content...)
 	c.Content = xxhash.Sum64(sum[:])

@@ -16,7 +16,7 @@ func fullConversion() schema.Conversion {
 		ReceivedAt: 1_764_000_000_000, OccurredAt: 1_763_999_999_000, Kind: schema.Sale, Source: schema.SourceStripe, KeyID: 3,
 		Event: "Purchase", Customer: "cus_1", Aliases: []string{"shop:toys.example"},
 		Click: "AZqO", ClickState: schema.ClickMalformed, Link: 7, Partner: 2, ClickedAt: 1_763_000_000_000, Credit: 5,
-		Amount: 4900, Currency: "USD", Invoice: "in_1", Payments: []string{"in_1", "pi_1"}, Processor: "stripe",
+		Amount: 4900, Gross: 5831, Running: true, Currency: "USD", Invoice: "in_1", Payments: []string{"in_1", "pi_1"}, Processor: "stripe",
 		Coupons: []string{"SUMMER10"}, LeadEvent: "Sign up", Quantity: 1, Metadata: `{"plan":"pro"}`, Delivery: "evt_1",
 	}
 	c.Identify("")
@@ -108,8 +108,10 @@ func TestReportsOfTheSameThingHaveOneID(t *testing.T) {
 		t.Error("a report delivered twice: got two contents, want one")
 	}
 	for what, change := range map[string]func(*schema.Conversion){
-		"another amount":            func(c *schema.Conversion) { c.Amount++ },
-		"another partner to credit": func(c *schema.Conversion) { c.Credit++ },
+		"another amount":             func(c *schema.Conversion) { c.Amount++ },
+		"another amount in all":      func(c *schema.Conversion) { c.Gross++ },
+		"one refund, and all so far": func(c *schema.Conversion) { c.Running = false },
+		"another partner to credit":  func(c *schema.Conversion) { c.Credit++ },
 	} {
 		b := fullConversion()
 		change(&b)

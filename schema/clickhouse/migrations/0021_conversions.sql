@@ -24,6 +24,8 @@ CREATE TABLE IF NOT EXISTS fairlead.conversions{{.Local}}{{.OnCluster}}
     clicked_at     DateTime64(3, 'UTC')    COMMENT 'Time of a genuine click id, 1970: none; unit: milliseconds; zone: UTC; source: the click id; privacy: pseudonymous' CODEC(Delta, ZSTD(1)),
     credit_partner_id UInt32               COMMENT 'Partner whose customer this is by the merchant''s word in an import, 0: none named; source: the merchant; privacy: none' CODEC(ZSTD(1)),
     amount         Int64                   COMMENT 'Amount as reported; unit: minor units of currency; source: the merchant; privacy: none' CODEC(ZSTD(1)),
+    gross          Int64                   COMMENT 'Of a sale: all that was charged, tax and shipping included, 0: amount; of a refund: what was given back in those terms, 0: amount says it; unit: minor units of currency; source: the merchant; privacy: none' CODEC(ZSTD(1)),
+    running        Bool                    COMMENT 'Of a refund: it tells all that was given back of the sale until then, not one refund; source: the merchant; privacy: none' CODEC(ZSTD(1)),
     currency       LowCardinality(String)  COMMENT 'Currency as reported; unit: ISO 4217, empty: no amount; source: the merchant; privacy: none' CODEC(ZSTD(1)),
     invoice        String                  COMMENT 'What the reporter calls the sale; source: the merchant; privacy: pseudonymous' CODEC(ZSTD(1)),
     payments       Array(String)           COMMENT 'All names of the payment: invoice, payment, charge, order; reports that share one are of one sale; source: the merchant; privacy: pseudonymous' CODEC(ZSTD(1)),
@@ -39,8 +41,9 @@ CREATE TABLE IF NOT EXISTS fairlead.conversions{{.Local}}{{.OnCluster}}
                        if(customer_id = '', [], [concat('customer:', customer_id)]),
                        aliases,
                        arrayMap(name -> concat('payment:', name), payments),
-                       if(click_id = '' OR customer_id != '', [], [concat('click:', click_id)])))
-                                           COMMENT 'Hashes of everything that ties reports together: customer, aliases, payments, and the click of one without a customer; source: computed; privacy: pseudonymous' CODEC(ZSTD(1)),
+                       if(click_id = '' OR customer_id != '', [], [concat('click:', click_id)]),
+                       [concat('id:', conversion_id)]))
+                                           COMMENT 'Hashes of everything that ties reports together: customer, aliases, payments, the click of one without a customer, and conversion_id; source: computed; privacy: pseudonymous' CODEC(ZSTD(1)),
     INDEX names names TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX conversion_id conversion_id TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX click_id click_id TYPE bloom_filter(0.001) GRANULARITY 1
