@@ -18,6 +18,32 @@ func destinations(t testing.TB, loopback bool, allowed ...string) *schema.Destin
 	return d
 }
 
+func TestWhosePagesMayAsk(t *testing.T) {
+	f := func(loopback bool, origin string, want bool) {
+		t.Helper()
+		d := destinations(t, loopback, "shop.example", "bücher.example", "apps.example/our-app", "port.example:8443", "127.0.0.1")
+		if got := d.AllowsOrigin(origin); got != want {
+			t.Errorf("%q: got %v, want %v", origin, got, want)
+		}
+	}
+	f(false, "https://shop.example", true)
+	f(false, "https://eu.shop.example", true)
+	f(false, "https://xn--bcher-kva.example", true)
+	f(false, "https://apps.example", true)
+	f(false, "https://port.example:8443", true)
+	f(true, "http://127.0.0.1:4000", true)
+	f(false, "http://127.0.0.1:4000", false)
+	f(true, "http://shop.example", false)
+	f(false, "https://shop.example:8443", false)
+	f(false, "https://evil.example", false)
+	f(false, "https://shop.example.evil.example", false)
+	f(false, "https://evil.example/shop.example", false)
+	f(false, "https://shop.example@evil.example", false)
+	f(false, "null", false)
+	f(false, "", false)
+	f(false, "https://", false)
+}
+
 func TestWhereLinksMayLead(t *testing.T) {
 	d := destinations(t, false, "shop.example", "bücher.example", "apps.example/our-app", "port.example:8443", "10.1.2.3", "[2001:db8::1]")
 	f := func(raw, want string) {
@@ -170,6 +196,30 @@ func TestAllowedDomainsThatAreNone(t *testing.T) {
 	f("shop.example//a", "not a path")
 	f("shop.example/ü", "not a path")
 	f("/path", "not a domain name")
+}
+
+func TestOneHostHoweverItIsWritten(t *testing.T) {
+	f := func(a, b string, want bool) {
+		t.Helper()
+		if got := schema.SameHost(a, b); got != want {
+			t.Errorf("%q and %q: got %v, want %v", a, b, got, want)
+		}
+		if got := schema.SameHost(b, a); got != want {
+			t.Errorf("%q and %q: got %v, want %v", b, a, got, want)
+		}
+	}
+	f("https://go.example", "https://go.example/ada?b#c", true)
+	f("https://go.example", "HTTPS://Go.EXAMPLE:443/", true)
+	f("https://bücher.example", "https://xn--bcher-kva.example/", true)
+	f("http://127.0.0.1:8080", "http://127.0.0.1:8080/ada", true)
+	f("https://go.example", "https://shop.example/", false)
+	f("https://go.example", "https://www.go.example/", false)
+	f("https://go.example", "https://go.example:8443/", false)
+	f("http://127.0.0.1:8080", "http://127.0.0.1:8091/", false)
+	f("http://localhost", "https://localhost", false)
+	f("https://go.example", "go.example", false)
+	f("", "", false)
+	f("https://go.example:x", "https://go.example:x", false)
 }
 
 func FuzzDestinations(f *testing.F) {

@@ -171,6 +171,25 @@ func (d *Destinations) Check(raw string) (string, error) {
 	return out, nil
 }
 
+// AllowsOrigin reports whether pages of an origin, "https://shop.example" as browsers send it, are of the allowed
+// domains. An origin has no path, so that one app of a domain with a path prefix lets its neighbours in.
+func (d *Destinations) AllowsOrigin(origin string) bool {
+	scheme, rest, ok := strings.Cut(origin, "://")
+	if !ok || strings.ContainsAny(rest, "/?#@\\ ") {
+		return false
+	}
+	host, err := foldHost(rest)
+	if err != nil || scheme != "https" && (scheme != "http" || !d.loopback || !isLoopback(host)) {
+		return false
+	}
+	for _, r := range d.rules {
+		if d.allows(host, r.path) {
+			return true
+		}
+	}
+	return false
+}
+
 // escapeNonASCII writes bytes outside ASCII as browsers send them: a header has no encoding of its own.
 func escapeNonASCII(s string) string {
 	const hex = "0123456789ABCDEF"
@@ -244,6 +263,21 @@ func foldHost(hostport string) (string, error) {
 		return "", fmt.Errorf("port %q is not a number from 0 to 65535", port)
 	}
 	return host + ":" + port, nil
+}
+
+// SameHost reports whether two web addresses are of one scheme, host and port, however they are written.
+func SameHost(a, b string) bool {
+	origin := func(raw string) (scheme, host string, ok bool) {
+		u, err := url.Parse(raw)
+		if err != nil || u.Host == "" {
+			return "", "", false
+		}
+		host, err = foldHost(u.Host)
+		return strings.ToLower(u.Scheme), host, err == nil
+	}
+	schemeA, hostA, okA := origin(a)
+	schemeB, hostB, okB := origin(b)
+	return okA && okB && schemeA == schemeB && hostA == hostB
 }
 
 // isAddress reports whether a folded host is an IP address.

@@ -20,6 +20,8 @@ type feed struct {
 	program *schema.Program
 	keys    map[uint32]schema.StoredClickKey
 	barred  map[schema.PartnerID]struct{}
+	apiKeys map[KeyHash]schema.APIKey // a view's: replaced, never changed
+	secret  schema.Secret
 	base    *table
 	changed map[schema.LinkID][]byte // records newer than base's; nil: gone
 
@@ -36,6 +38,7 @@ func (f *feed) reset() {
 	*f = feed{
 		keys:    map[uint32]schema.StoredClickKey{},
 		barred:  map[schema.PartnerID]struct{}{},
+		apiKeys: map[KeyHash]schema.APIKey{},
 		base:    emptyTable,
 		over:    emptyTable,
 		changed: map[schema.LinkID][]byte{},
@@ -44,7 +47,7 @@ func (f *feed) reset() {
 }
 
 // take replaces everything by a snapshot.
-func (f *feed) take(s *snapshot) {
+func (f *feed) take(s *snapshot) error {
 	f.reset()
 	f.epoch, f.revision = s.meta.Epoch, s.meta.Revision
 	f.program = s.meta.Program
@@ -54,7 +57,14 @@ func (f *feed) take(s *snapshot) {
 	for _, p := range s.meta.Barred {
 		f.barred[p] = struct{}{}
 	}
+	for _, k := range s.meta.APIKeys {
+		if err := f.putAPIKey(k.ID, &k); err != nil {
+			return err
+		}
+	}
+	f.secret = s.meta.Secret
 	f.base = s.links
+	return nil
 }
 
 // set takes over one entry of the directory; empty means that it is gone. An error tells that the entry
@@ -66,6 +76,10 @@ func (f *feed) set(kind schema.Kind, id uint64, entry string) error {
 		return f.setLink(schema.LinkID(id), entry)
 	case schema.KindPartner:
 		return f.setPartner(schema.PartnerID(id), entry)
+	case schema.KindAPIKey:
+		return f.setAPIKey(uint32(id), entry)
+	case schema.KindSecret:
+		return f.setSecret(entry)
 	case schema.KindProgram:
 		p, err := parse[schema.Program](entry)
 		if err != nil || p == nil {
@@ -171,6 +185,7 @@ func (f *feed) view(allowLoopback bool, log *slog.Logger) (*View, error) {
 	f.published = true
 	return &View{
 		Program: f.compiled, base: f.base, over: f.over, replaced: f.replaced, barred: f.barred,
+		apiKeys: f.apiKeys, secret: f.secret,
 		epoch: f.epoch, revision: f.revision,
 	}, nil
 }

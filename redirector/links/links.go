@@ -8,7 +8,7 @@
 // clean stop writes and a crash leaves behind by some seconds (more with millions of links, because
 // writing takes at most a hundredth of the time).
 //
-// The snapshot holds the click keys: its mode is 0600.
+// The snapshot holds the click keys and the customers' key: its mode is 0600.
 package links
 
 import (
@@ -90,8 +90,10 @@ func (d *Directory) load() {
 		d.log.Error("the snapshot of the links is not used: they are fetched from Redis", "file", d.opt.Snapshot, "err", err)
 		return
 	}
-	d.feed.take(snap)
-	if err := d.publish(); err != nil {
+	if err = d.feed.take(snap); err == nil {
+		err = d.publish()
+	}
+	if err != nil {
 		d.feed.reset()
 		d.log.Error("the snapshot of the links is not used: they are fetched from Redis", "file", d.opt.Snapshot, "err", err)
 		return

@@ -13,6 +13,8 @@ type Contents struct {
 	Program  schema.Program
 	Keys     []schema.StoredClickKey
 	Partners []schema.Partner // those who are not listed may earn
+	APIKeys  []schema.APIKey
+	Secret   schema.Secret
 	Links    iter.Seq[schema.Link]
 }
 
@@ -30,6 +32,12 @@ func Make(c Contents, allowLoopback bool) (*View, error) {
 			f.barred[p.ID] = struct{}{}
 		}
 	}
+	for _, k := range c.APIKeys {
+		if err := f.putAPIKey(k.ID, &k); err != nil {
+			return nil, err
+		}
+	}
+	f.secret = c.Secret
 	var arena []byte
 	if c.Links != nil {
 		for l := range c.Links {

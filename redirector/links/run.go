@@ -164,8 +164,8 @@ func (d *Directory) fetch(ctx context.Context, rdb redis.UniversalClient, member
 	return nil
 }
 
-// kinds are those that redirects depend on, partners before their links.
-var kinds = []schema.Kind{schema.KindProgram, schema.KindClickKey, schema.KindPartner, schema.KindLink}
+// kinds are those that redirects and reports of conversions depend on, partners before their links.
+var kinds = []schema.Kind{schema.KindProgram, schema.KindClickKey, schema.KindAPIKey, schema.KindSecret, schema.KindPartner, schema.KindLink}
 
 func (f *feed) setNamed(kind schema.Kind, name, entry string) error {
 	id, err := strconv.ParseUint(name, 10, 64)

@@ -44,6 +44,8 @@ type snapshotMeta struct {
 	Program  *schema.Program         `json:"program"`
 	Keys     []schema.StoredClickKey `json:"click_keys"`
 	Barred   []schema.PartnerID      `json:"barred"`
+	APIKeys  []schema.APIKey         `json:"api_keys"`
+	Secret   schema.Secret           `json:"secret"`
 }
 
 var errDamaged = errors.New("it is damaged")
@@ -166,6 +168,8 @@ func (d *Directory) encode(w io.Writer, v *View) error {
 		Program:  v.Program.stored,
 		Keys:     v.Program.keys,
 		Barred:   slices.Collect(maps.Keys(v.barred)),
+		APIKeys:  slices.Collect(maps.Values(v.apiKeys)),
+		Secret:   v.secret,
 	})
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 type table struct {
 	arena []byte
 	slots []uint64 // offset+1 (40 bits) and a tag of the hash (24); 0: free
+	ids   idIndex
 	live  int
 }
 
@@ -122,6 +123,10 @@ func (t *table) decode(off uint64) (l Link) {
 	return l
 }
 
+func (t *table) idAt(off uint64) schema.LinkID {
+	return schema.LinkID(binary.LittleEndian.Uint32(t.arena[off+8:]))
+}
+
 func (t *table) slugAt(off uint64) []byte {
 	r := t.arena[off:]
 	at := recordFixed
@@ -159,6 +164,7 @@ func newTable(arena []byte) (*table, error) {
 		}
 		off += size
 	}
+	t.indexIDs()
 	return t, nil
 }
 
@@ -242,4 +248,4 @@ func (t *table) each(skip map[schema.LinkID]struct{}, f func(record []byte) bool
 	}
 }
 
-func (t *table) bytes() int64 { return int64(cap(t.arena)) + 8*int64(cap(t.slots)) }
+func (t *table) bytes() int64 { return int64(cap(t.arena)) + 8*int64(cap(t.slots)+cap(t.ids)) }

@@ -39,6 +39,8 @@ type View struct {
 	over     *table
 	replaced map[schema.LinkID]struct{}
 	barred   map[schema.PartnerID]struct{} // partners who may not earn
+	apiKeys  map[KeyHash]schema.APIKey
+	secret   schema.Secret
 
 	epoch    string
 	revision uint64
