@@ -21,6 +21,8 @@ type hit struct {
 	raw  []byte // the query as it came
 	head bool   // HEAD: answered, not counted
 
+	circular bool // the homepage is the very address that was asked for
+
 	facts  facts
 	params params.Reader
 	view   *links.View
@@ -156,11 +158,12 @@ func (h *hit) locate() {
 			h.to = h.link.To
 		}
 		if deep := h.params.DeepLink(); len(deep) > 0 {
-			if to, ok := p.DeepLink(string(deep)); ok {
+			if to, ok := p.DeepLink(string(deep)); ok && !h.isOurs(to) {
 				h.to = to
 			}
 		}
 	}
+	h.straighten()
 	h.click.Destination = clip(h.to.URL, schema.MaxDestination)
 	if h.click.Verdict == schema.VerdictValid {
 		id := h.click.ID()
@@ -216,6 +219,9 @@ func (h *hit) answer() outcome {
 		r.Header.SetCanonical(headerRobots, noindexNofollow)
 		return outcomeOf(h.click.Verdict)
 	}
+	if h.circular {
+		return h.nowhere()
+	}
 	r.SetStatusCode(fasthttp.StatusFound)
 	r.Header.SetCanonical(headerLocation, h.location)
 	r.Header.SetCanonical(headerCacheControl, privateNoStore)
@@ -265,7 +271,7 @@ func (s *Server) rescue(h *hit) outcome {
 
 // reset drops everything that belongs to the request.
 func (h *hit) reset() {
-	h.ctx, h.path, h.raw, h.view, h.head = nil, nil, nil, nil, false
+	h.ctx, h.path, h.raw, h.view, h.head, h.circular = nil, nil, nil, nil, false, false
 	h.link, h.to = links.Link{}, links.Destination{}
 	h.click = schema.Click{}
 	h.facts.reset()

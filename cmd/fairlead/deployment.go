@@ -65,13 +65,14 @@ func openDeployment(ctx context.Context, c configs.Config, log *slog.Logger) (*d
 	if err != nil {
 		return nil, err
 	}
+	if a.Redirector != "" {
+		c.Redirector.PublicURL, c.Dashboard.PublicURL = a.Redirector, a.Dashboard
+	}
 	d, err := connect(ctx, c, log)
 	if err != nil {
 		return nil, err
 	}
-	if a.Redirector != "" {
-		d.Addresses, d.RedirectorURL, d.DashboardURL = a, a.Redirector, a.Dashboard
-	}
+	d.Addresses = a
 	return d, nil
 }
 
@@ -119,6 +120,7 @@ func dial(c configs.Config, log *slog.Logger) (*deployment, error) {
 	d.Directory = directory.New(d.CH, d.Redis, directory.Options{
 		Keys:          d.Keys,
 		AllowLoopback: !configs.IsPublic(c.Redirector.Listen),
+		Edge:          d.RedirectorURL,
 		Quorum:        c.ClickHouse.Cluster != "",
 		Logger:        log,
 	})

@@ -32,6 +32,7 @@ import (
 type Options struct {
 	Keys          schema.Keys      // names in Redis; zero: schema.DefaultKeys
 	AllowLoopback bool             // destinations may be http on loopback hosts that the program allows
+	Edge          string           // the redirector's public URL: nothing may lead back to it; empty: not known
 	Quorum        bool             // ClickHouse is a replicated cluster: write by quorum, read what was written
 	Now           func() time.Time // stamps entries; nil: time.Now
 	Logger        *slog.Logger     // nil: slog.Default

@@ -87,6 +87,9 @@ func (t *tx) addLinks(ctx context.Context, list []NewLink) ([]schema.Link, error
 		if err != nil {
 			return nil, refusedDestination(err, program)
 		}
+		if t.d.leadsBack(to) {
+			return nil, invalid("to", "%s is on the redirector's own address (redirector.public_url): shoppers would go in circles.", to)
+		}
 		id, err := t.nextID(schema.KindLink)
 		if err != nil {
 			return nil, err

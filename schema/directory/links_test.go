@@ -78,6 +78,27 @@ func TestLinksThatCannotBe(t *testing.T) {
 	}
 }
 
+func TestNothingLeadsBackToTheRedirector(t *testing.T) {
+	w := seeded(t)
+	w.opt.Edge = "https://go.shop.example"
+	w.partner("Ada", "ada@example.com")
+	add := func(to string) error {
+		_, err := w.AddLink(t.Context(), CLI, NewLink{Partner: 1, Slug: "x", To: to})
+		return err
+	}
+	refused(t, add("https://go.shop.example/ada"), Invalid, "to")
+	refused(t, add("https://GO.shop.example:443"), Invalid, "to")
+	_, err := w.SetProgram(t.Context(), CLI, func(p *schema.Program) error { p.Homepage = "https://go.shop.example/"; return nil })
+	refused(t, err, Invalid, "homepage")
+	elsewhere := DefaultProgram()
+	elsewhere.Homepage = "https://go.shop.example/"
+	_, err = w.SeedProgram(t.Context(), elsewhere)
+	refused(t, err, Invalid, "homepage")
+	if err := add("https://www.go.shop.example/ada"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTenThousandLinks(t *testing.T) {
 	w := seeded(t)
 	p, _ := w.partner("Ada", "ada@example.com")

@@ -27,7 +27,7 @@ func errNoProgram() error {
 
 // SeedProgram stores the settings of a new deployment and answers those in force: its own where there are any.
 func (d *Directory) SeedProgram(ctx context.Context, p schema.Program) (schema.Program, error) {
-	p, err := CheckProgram(p, d.opt.AllowLoopback)
+	p, err := d.checkProgram(p)
 	if err != nil {
 		return schema.Program{}, err
 	}
@@ -75,7 +75,7 @@ func (d *Directory) SetProgram(ctx context.Context, actor Actor, fn func(*schema
 			return asInvalid(err)
 		}
 		p.Demo = before.Demo
-		if p, err = CheckProgram(p, d.opt.AllowLoopback); err != nil {
+		if p, err = d.checkProgram(p); err != nil {
 			return err
 		}
 		if p.Zone != before.Zone {
@@ -95,6 +95,18 @@ func (d *Directory) SetProgram(ctx context.Context, actor Actor, fn func(*schema
 	}
 	return p, nil
 }
+
+// checkProgram is CheckProgram, and that the homepage is not the redirector itself.
+func (d *Directory) checkProgram(p schema.Program) (schema.Program, error) {
+	p, err := CheckProgram(p, d.opt.AllowLoopback)
+	if err == nil && d.leadsBack(p.Homepage) {
+		err = invalid("homepage", "homepage %s is the redirector's own address (redirector.public_url): shoppers would go in circles.", p.Homepage)
+	}
+	return p, err
+}
+
+// leadsBack reports whether an address is on the redirector's own host.
+func (d *Directory) leadsBack(to string) bool { return d.opt.Edge != "" && schema.SameHost(to, d.opt.Edge) }
 
 // asInvalid makes an Error of what a caller's function said.
 func asInvalid(err error) error {
