@@ -64,7 +64,7 @@ func CheckProgram(p schema.Program, allowLoopback bool) (schema.Program, error) 
 	}
 	p.Homepage = home
 	p.Currency = strings.ToUpper(strings.TrimSpace(p.Currency))
-	if !tender()[p.Currency] {
+	if !schema.KnownCurrency(p.Currency) {
 		return p, invalid("currency", "currency %q is not the ISO 4217 code of a currency in use, such as USD or EUR.", p.Currency)
 	}
 	if err := checkZone(p.Zone); err != nil {
@@ -92,9 +92,9 @@ func CheckProgram(p schema.Program, allowLoopback bool) (schema.Program, error) 
 	default:
 		return p, invalid("slug_case", "slug_case %q is neither insensitive nor sensitive.", p.SlugCase)
 	}
-	if p.PayoutMinimum < 0 || p.PayoutMinimum > maxAmount {
+	if p.PayoutMinimum < 0 || p.PayoutMinimum > schema.MaxAmount {
 		return p, invalid("payout_minimum", "payout_minimum %s is not between 0 and %s.",
-			FormatAmount(p.PayoutMinimum, p.Currency), FormatAmount(maxAmount, p.Currency))
+			schema.FormatAmount(p.PayoutMinimum, p.Currency), schema.FormatAmount(schema.MaxAmount, p.Currency))
 	}
 	return p, checkParams(p.Param, p.AlsoParam)
 }
@@ -190,9 +190,9 @@ func Settings() []Setting {
 		count("hold_days", "days before a reward can be paid", func(p *schema.Program) *int { return &p.HoldDays }),
 		count("payout_day", "day of the month on which payouts are made, 1 to 28", func(p *schema.Program) *int { return &p.PayoutDay }),
 		{"payout_minimum", "smallest payout, in the currency's main unit: 25.00",
-			func(p schema.Program) string { return FormatAmount(p.PayoutMinimum, p.Currency) },
+			func(p schema.Program) string { return schema.FormatAmount(p.PayoutMinimum, p.Currency) },
 			func(p *schema.Program, v string) (err error) {
-				if p.PayoutMinimum, err = parseAmount(v, strings.ToUpper(p.Currency)); err != nil {
+				if p.PayoutMinimum, err = schema.ParseAmount(v, strings.ToUpper(p.Currency)); err != nil {
 					err = invalid("payout_minimum", "payout_minimum: %s.", err)
 				}
 				return err

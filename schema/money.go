@@ -1,4 +1,4 @@
-package directory
+package schema
 
 import (
 	"fmt"
@@ -9,7 +9,14 @@ import (
 	"golang.org/x/text/currency"
 )
 
-// tender are the currencies that are legal tender somewhere today, by ISO 4217 code.
+// MaxAmount is the greatest amount that one report or setting may name, in minor units: sums of amounts stay far from
+// the end of int64.
+const MaxAmount = 1_000_000_000_000
+
+// KnownCurrency reports whether code is the ISO 4217 code, in upper case, of a currency that is legal tender somewhere
+// today.
+func KnownCurrency(code string) bool { return tender()[code] }
+
 var tender = sync.OnceValue(func() map[string]bool {
 	out := map[string]bool{}
 	for it := currency.Query(); it.Next(); {
@@ -50,20 +57,21 @@ func FormatAmount(minor int64, code string) string {
 	return sign + s + " " + code
 }
 
-// parseAmount reads an amount in a currency's main unit, "25", "25.00" or "25.00 USD", into minor units.
-func parseAmount(s, code string) (int64, error) {
+// ParseAmount reads an amount in a currency's main unit, "25", "25.00" or "25.00 USD", into minor units, without a
+// float on the way. More decimals than the currency has are refused unless they are zeros; so are a sign, and more than MaxAmount.
+func ParseAmount(s, code string) (int64, error) {
 	number := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(s), code))
 	whole, fraction, point := strings.Cut(number, ".")
 	digits := CurrencyDigits(code)
-	if whole == "" || point && fraction == "" || len(fraction) > digits || strings.Trim(whole+fraction, "0123456789") != "" {
+	if len(fraction) > digits {
+		fraction = fraction[:digits] + strings.TrimRight(fraction[digits:], "0")
+	}
+	if whole == "" || point && strings.HasSuffix(number, ".") || len(fraction) > digits || strings.Trim(whole+fraction, "0123456789") != "" {
 		return 0, fmt.Errorf("%q is not an amount such as %s", s, FormatAmount(2500, code))
 	}
 	n, err := strconv.ParseInt(whole+fraction+strings.Repeat("0", digits-len(fraction)), 10, 64)
-	if err != nil || n > maxAmount {
-		return 0, fmt.Errorf("%q is more than %s", s, FormatAmount(maxAmount, code))
+	if err != nil || n > MaxAmount {
+		return 0, fmt.Errorf("%q is more than %s", s, FormatAmount(MaxAmount, code))
 	}
 	return n, nil
 }
-
-// maxAmount keeps sums of amounts far from the end of int64.
-const maxAmount = 1_000_000_000_000
