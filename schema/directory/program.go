@@ -106,7 +106,9 @@ func (d *Directory) checkProgram(p schema.Program) (schema.Program, error) {
 }
 
 // leadsBack reports whether an address is on the redirector's own host.
-func (d *Directory) leadsBack(to string) bool { return d.opt.Edge != "" && schema.SameHost(to, d.opt.Edge) }
+func (d *Directory) leadsBack(to string) bool {
+	return d.opt.Edge != "" && schema.SameHost(to, d.opt.Edge)
+}
 
 // asInvalid makes an Error of what a caller's function said.
 func asInvalid(err error) error {
