@@ -100,7 +100,7 @@ func newSink(conn driver.Conn, opt ClickHouseOptions, f fact) *ClickHouse {
 		conn:  conn,
 		opt:   opt,
 		table: t,
-		m:     newSinkMetrics(opt.Metrics, t.sink, opt.Now),
+		m:     newSinkMetrics(opt.Metrics, t.sink, opt.Source, opt.Now),
 		log:   opt.Logger.With("sink", t.sink),
 		asks:  make(map[string]uint64),
 	}
@@ -124,7 +124,7 @@ func newSink(conn driver.Conn, opt ClickHouseOptions, f fact) *ClickHouse {
 }
 
 // Lag tells how far the sink is behind.
-func (s *ClickHouse) Lag() Lag { return Lag{Records: s.m.lag.Load(), Time: s.m.lagTime(s.opt.Now())} }
+func (s *ClickHouse) Lag() Lag { return Lag{Records: s.m.lag(), Time: s.m.lagTime(s.opt.Now())} }
 
 // Sent is how many records were sent by this sink, those not counted that had landed before. It is for the goroutine that runs
 // the sink.
@@ -159,9 +159,9 @@ func (s *ClickHouse) Drain(ctx context.Context) error {
 func (s *ClickHouse) loop() loop { return loop{step: s.step, failed: s.failed, giveUp: s.opt.GiveUp} }
 
 func (s *ClickHouse) failed(err error, attempt int) {
-	s.m.failures.Inc()
+	s.m.failed()
 	s.log.Warn(s.table.name+" wait in the journal: shipping to ClickHouse failed and will be tried again",
-		"err", err, "attempt", attempt, "lag_records", s.m.lag.Load(), "position", s.Position())
+		"err", err, "attempt", attempt, "lag_records", s.m.lag(), "position", s.Position())
 }
 
 // step does one thing: wait, gather, or deliver.
@@ -179,6 +179,7 @@ func (s *ClickHouse) step(ctx context.Context, drain bool) error {
 		}
 		if was {
 			s.opened = time.Now()
+			s.measure()
 		}
 		if wait := s.opt.FlushEvery - time.Since(s.opened); !full && !drain && wait > 0 && s.cut.limit == 0 {
 			sleep(ctx, wait)
@@ -209,6 +210,7 @@ func (s *ClickHouse) idle(ctx context.Context, drain bool) error {
 	if drain {
 		return fmt.Errorf("BUG: the journal is synced to %d and shows nothing after %d", s.opt.Source.Synced(), s.cut.at)
 	}
+	s.m.rests(s.opt.Now())
 	if wait := s.opt.Heartbeat - time.Since(s.beat.last); wait > 0 {
 		waiting, cancel := context.WithTimeout(ctx, wait)
 		defer cancel()
@@ -236,6 +238,10 @@ func (s *ClickHouse) done() error {
 	for _, g := range s.batch.gaps {
 		s.m.gap(g)
 	}
+	if n := len(s.batch.months); n > 0 {
+		at := s.batch.months[n-1].at
+		s.m.reached(time.UnixMilli(at[len(at)-1]))
+	}
 	s.cut.limit, s.fixed = 0, false
 	if s.batch.records() > keepRows && s.Position() >= s.opt.Source.Synced() {
 		s.batch, s.scratch = batch{}, scratch{} // the backlog is done: its room is not needed any more
@@ -245,12 +251,17 @@ func (s *ClickHouse) done() error {
 	return nil
 }
 
-func (s *ClickHouse) measure() {
-	appended, at := s.opt.Source.Appended(), s.Position()
-	s.m.lag.Store(max(appended, at) - at)
-	if !s.beat.complete.IsZero() {
-		s.m.caughtUp.Store(s.beat.complete.UnixMilli())
+func (s *ClickHouse) measure() { s.m.stands(s.Position(), s.oldest()) }
+
+// oldest is when the first record of the batch was made; of a batch of gaps, when it was begun. Zero: it is empty.
+func (s *ClickHouse) oldest() time.Time {
+	switch {
+	case s.batch.empty():
+		return time.Time{}
+	case len(s.batch.months) == 0:
+		return s.opened
 	}
+	return time.UnixMilli(s.batch.months[0].at[0])
 }
 
 // renew gives the first record that the store holds otherwise, and all after it, to a new node.

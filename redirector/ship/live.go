@@ -60,7 +60,9 @@ func (s *Redis) count(ctx context.Context) error {
 	s.at = max(s.at, b.last)
 	s.m.batches.Inc()
 	s.m.rows.Add(len(b.clicks))
+	s.m.reached(b.till)
 	*b = liveBatch{clicks: b.clicks[:0]}
+	s.measure()
 	s.batches++
 	if s.batches >= evenBatches {
 		if err := s.evenOut(ctx); err != nil {
@@ -299,7 +301,7 @@ func (s *Redis) invalidate(ctx context.Context) error {
 // hold waits a moment for the aggregator.
 func (s *Redis) hold(ctx context.Context, why string) {
 	if !s.m.holding.Swap(true) {
-		s.log.Warn("live counters are held; clicks wait in the journal: "+why, "lag_records", s.m.lag.Load())
+		s.log.Warn("live counters are held; clicks wait in the journal: "+why, "lag_records", s.m.lag())
 	}
 	sleep(ctx, time.Second)
 }

@@ -1,6 +1,7 @@
 package ship
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -43,4 +44,53 @@ func TestMetrics(t *testing.T) {
 	has(`fairlead_ship_lag_records{sink="clickhouse"} 0`, `fairlead_ship_lag_seconds{sink="clickhouse"} 0`, `fairlead_ship_rows_total{sink="clickhouse"} 100`,
 		`fairlead_ship_batches_total{sink="clickhouse"} 1`, `fairlead_ship_gap_records_total{reason="disk_full"} 7`, `fairlead_ship_unsure_total{sink="clickhouse"} 1`,
 		`fairlead_ship_failures_total{sink="clickhouse"} 0`, `fairlead_ship_lag_records{sink="redis"} 0`)
+}
+
+// TestLagIsTheAgeOfTheOldestClickThatWaits has a trickle of clicks go on, all of which the sinks read ahead, while the stores
+// are away.
+func TestLagIsTheAgeOfTheOldestClickThatWaits(t *testing.T) {
+	r, live := newRig(t), newLiveRig(t)
+	src := newMemory("a1")
+	away, now := true, noon
+	faults := func(string) error {
+		if away {
+			return errors.New("the store is away")
+		}
+		return nil
+	}
+	facts := r.sink(r.conn, src, func(o *ClickHouseOptions) { o.Faults, o.Now = faults, func() time.Time { return now } })
+	counts := live.sink(live.rdb, src, func(o *RedisOptions) { o.Faults, o.Now = faults, func() time.Time { return now } })
+	want := func(when string, records uint64, age time.Duration) {
+		t.Helper()
+		for sink, lag := range map[string]Lag{SinkClickHouse: facts.Lag(), SinkRedis: counts.Lag()} {
+			if lag.Records != records || lag.Time != age {
+				t.Errorf("%s: %s lags by %d records and %v, want %d and %v", when, sink, lag.Records, lag.Time, records, age)
+			}
+		}
+	}
+	steps := func() {
+		t.Helper()
+		errFacts, errCounts := facts.step(t.Context(), true), counts.step(t.Context(), true)
+		if errFacts == nil || errCounts == nil {
+			t.Fatal("a store that is away took something")
+		}
+		facts.failed(errFacts, 1)
+		counts.failed(errCounts, 1)
+	}
+	want("at first", 0, 0)
+	for i := range 6 {
+		src.add(records(10*i, 10, now)...)
+		steps()
+		want("away", uint64(10*i+10), now.Sub(noon))
+		now = now.Add(10 * time.Minute)
+	}
+	want("away for an hour", 60, time.Hour)
+	src.add(records(60, 5, now)...)
+	want("before they are read", 65, time.Hour)
+	away = false
+	r.drain(facts)
+	live.drain(counts)
+	want("caught up", 0, 0)
+	now = now.Add(time.Hour)
+	want("nothing happens", 0, 0)
 }

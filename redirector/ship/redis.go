@@ -65,7 +65,6 @@ type Redis struct {
 	opened time.Time
 
 	at       uint64 // every shard that clicks up to here concern has counted them
-	newest   int64  // ms; the latest click seen
 	node     string // whose positions these are; "": to be read from Redis
 	lastNode string // whose they were last
 	looked   time.Time
@@ -81,6 +80,7 @@ type Redis struct {
 type liveBatch struct {
 	node        string
 	first, last uint64
+	since, till time.Time // of the first entry, and of the last click
 	entries     int
 	clicks      []liveClick
 }
@@ -94,10 +94,10 @@ type liveClick struct {
 // NewRedis returns a sink that goes on from where Redis says it is.
 func NewRedis(rdb redis.UniversalClient, opt RedisOptions) *Redis {
 	opt.fillIn()
-	return &Redis{
+	s := &Redis{
 		rdb:    rdb,
 		opt:    opt,
-		m:      newSinkMetrics(opt.Metrics, SinkRedis, opt.Now),
+		m:      newSinkMetrics(opt.Metrics, SinkRedis, opt.Source, opt.Now),
 		log:    opt.Logger.With("sink", SinkRedis),
 		tail:   tail{source: opt.Source},
 		enrich: enrich.New(opt.Enrich),
@@ -105,11 +105,13 @@ func NewRedis(rdb redis.UniversalClient, opt RedisOptions) *Redis {
 		evened: opt.Now(),
 		cursor: delayedCursor{delay: opt.CursorDelay},
 	}
+	s.measure()
+	return s
 }
 
 // Lag tells how far the sink is behind, and whether it waits for live counters to be rebuilt.
 func (s *Redis) Lag() Lag {
-	return Lag{Records: s.m.lag.Load(), Time: s.m.lagTime(s.opt.Now()), Holding: s.m.holding.Load()}
+	return Lag{Records: s.m.lag(), Time: s.m.lagTime(s.opt.Now()), Holding: s.m.holding.Load()}
 }
 
 // Run counts until ctx is done. What fails is logged and tried again with growing pauses. The error is nil, unless GiveUp
@@ -136,9 +138,9 @@ func (s *Redis) Drain(ctx context.Context) error {
 func (s *Redis) loop() loop { return loop{step: s.step, failed: s.failed, giveUp: s.opt.GiveUp} }
 
 func (s *Redis) failed(err error, attempt int) {
-	s.m.failures.Inc()
+	s.m.failed()
 	s.log.Warn("live counters wait: counting in Redis failed and will be tried again; redirects and ClickHouse go on",
-		"err", err, "attempt", attempt, "lag_records", s.m.lag.Load(), "position", s.at)
+		"err", err, "attempt", attempt, "lag_records", s.m.lag(), "position", s.at)
 }
 
 // step does one thing: wait, gather, or count.
@@ -191,11 +193,17 @@ func (s *Redis) fill() (full bool, err error) {
 			from = g.From
 		}
 		if b.node == "" {
-			b.node, b.first, s.opened = node, from, time.Now()
+			b.node, b.first, b.since, b.till, s.opened = node, from, s.opt.Now(), s.opt.Now(), time.Now()
+			if s.click.At > 0 {
+				b.since = time.UnixMilli(s.click.At)
+			}
+			s.measure()
+		}
+		if s.click.At > 0 {
+			b.till = time.UnixMilli(s.click.At)
 		}
 		b.last = max(b.last, seq)
 		b.entries++
-		s.newest = max(s.newest, s.click.At)
 		if s.click.Partner != 0 && s.enrich.Verdict(&s.click) == schema.VerdictValid {
 			b.clicks = append(b.clicks, liveClick{seq: seq, at: s.click.At, partner: s.click.Partner})
 		}
@@ -235,6 +243,7 @@ func (s *Redis) idle(ctx context.Context, drain bool) error {
 	if drain {
 		return fmt.Errorf("BUG: the journal is synced to %d and shows nothing after %d", s.opt.Source.Synced(), s.at)
 	}
+	s.m.rests(s.opt.Now())
 	waiting, cancel := context.WithTimeout(ctx, evenEvery)
 	defer cancel()
 	if _, err := s.opt.Source.WaitSynced(waiting, s.at); err != nil && waiting.Err() == nil {
@@ -243,15 +252,7 @@ func (s *Redis) idle(ctx context.Context, drain bool) error {
 	return nil
 }
 
-func (s *Redis) measure() {
-	appended := s.opt.Source.Appended()
-	s.m.lag.Store(max(appended, s.at) - s.at)
-	if s.at >= appended {
-		s.m.caughtUp.Store(s.opt.Now().UnixMilli())
-	} else if s.newest > 0 {
-		s.m.caughtUp.Store(s.newest)
-	}
-}
+func (s *Redis) measure() { s.m.stands(s.at, s.batch.since) }
 
 // delayedCursor remembers positions until they are old enough to be forgotten by the journal.
 type delayedCursor struct {
