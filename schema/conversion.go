@@ -24,7 +24,8 @@ const (
 	// Restored takes a refund back: a dispute that was won, a refund that failed. It names the refund.
 	Restored ConversionKind = "restored"
 	// Deferred tells which click a customer came by who has not signed up yet: evidence for the lead that is
-	// reported later, and nothing by itself. It binds nobody and counts as nothing.
+	// reported later, and nothing by itself. Or it tells that names are of one payment (Payments), where nothing else
+	// says so. It binds nobody and counts as nothing.
 	Deferred ConversionKind = "deferred"
 )
 
@@ -99,9 +100,10 @@ type Conversion struct {
 	// back in those terms: it takes from its sale Gross × the sale's Amount / the sale's Gross, half up. A refund has
 	// Amount or Gross, or neither.
 	Gross int64 `json:"gross,omitempty"`
-	// Running says of a refund that it tells all that was given back of the sale until then, rather than one refund: what
-	// it adds is what goes beyond the greater of the refunds told one by one and the running totals told before it,
-	// those that were restored since counted in. So a sender who tells both ways is counted once.
+	// Running says of a refund that it tells all that was given back under the name of Invoice until then, and is still,
+	// rather than one refund. With N the sum of the refunds told one by one under that name up to a moment, those that
+	// were restored among them, and R what was restored of them, a running total tells T + R; given back in all is the
+	// greater of N and the highest of these, and each report adds what it raises that by. So a sender who tells both ways is counted once.
 	Running bool `json:"running,omitempty"`
 	// Invoice is what the sale is called by whoever reported it; Payments are all names of the payment,
 	// Invoice among them: "in_…", "pi_…", "ch_…", an order's id. Reports that share one are of one sale.
@@ -120,14 +122,16 @@ type Conversion struct {
 // Identify fills in ID and Content. once is the caller's word that repeats carry it too (an Idempotency-Key with the
 // API key's id); it tells apart what has no other name.
 //
-// A lead, and what is deferred, is one per customer (or click, where the customer has no name) and event, a sale one per invoice, a refund and its restoring one per
-// invoice and refund id. Test reports are of a world of their own. A sale without an invoice is named by once, and so
+// A lead, and what is deferred, is one per customer (or click, where the customer has no name; or the payments that it
+// ties together) and event, a sale one per invoice, a refund and its restoring one per invoice and refund id. Test reports are of a world of their own. A sale without an invoice is named by once, and so
 // must have one: whoever takes the report draws it where the sender gave none.
 func (c *Conversion) Identify(once string) {
 	var what []string
 	switch {
 	case (c.Kind == Lead || c.Kind == Deferred) && c.Customer != "":
 		what = []string{"customer", c.Customer, c.Event}
+	case c.Kind == Deferred && c.Click == "":
+		what = append([]string{"payments"}, c.Payments...)
 	case c.Kind == Lead || c.Kind == Deferred:
 		what = []string{"click", c.Click, c.Event}
 	case c.Kind == Sale && c.Invoice != "":

@@ -92,6 +92,13 @@ func TestReportsOfTheSameThingHaveOneID(t *testing.T) {
 
 	deferred := sale(func(c *schema.Conversion) { c.Kind, c.Customer, c.Event = schema.Deferred, "1", "Sign up" })
 	other("a lead that was deferred, and the lead", deferred, lead("1", "Sign up"))
+	tie := func(payments ...string) string {
+		return sale(func(c *schema.Conversion) {
+			c.Kind, c.Customer, c.Click, c.Payments = schema.Deferred, "", "", payments
+		})
+	}
+	same("a payment's names", tie("in_1", "pi_1"), tie("in_1", "pi_1"))
+	other("another payment's names", tie("in_1", "pi_1"), tie("in_1", "pi_2"))
 
 	refund := func(invoice, name string) string {
 		return sale(func(c *schema.Conversion) { c.Kind, c.Invoice, c.Refund = schema.Refund, invoice, name })

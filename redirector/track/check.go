@@ -76,6 +76,9 @@ func checkText(name, text string) error {
 func checkNames(c *schema.Conversion) error {
 	switch c.Kind {
 	case schema.Lead, schema.Deferred:
+		if c.Kind == schema.Deferred && len(c.Payments) > 1 {
+			return nil // it ties the names of a payment together
+		}
 		if c.Customer == "" && c.Click == "" {
 			return refuse(Unprocessable, "customer", "is missing, and there is no click either: a lead is somebody's")
 		}
