@@ -129,5 +129,5 @@ var reasonSentences = map[AttributionReason]string{
 	ReasonOtherCurrency: "It is in another currency than the sale that it belongs to.",
 	ReasonTooMuch:       "The amount in the program's currency is larger than can be counted.",
 
-	ReasonDeferred: "It tells which click the customer came by; the lead itself is reported later.",
+	ReasonDeferred: "It tells which click the customer came by, or what a payment is called; it counts as nothing by itself.",
 }

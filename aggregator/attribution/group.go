@@ -157,11 +157,11 @@ type payment struct {
 }
 
 // payments gathers the things of each payment. Of several sales, and of several reports of one refund, the first
-// counts in the place of the others.
+// counts in the place of the others. What is deferred may tell that names are of one payment.
 func payments(all []*thing) []payment {
 	var money []*thing
 	for _, t := range all {
-		if t.Kind == schema.Sale || t.Kind == schema.Refund || t.Kind == schema.Restored {
+		if t.Kind != schema.Lead {
 			money = append(money, t)
 		}
 	}
@@ -194,6 +194,7 @@ func paymentOf(money []*thing, members []int) (p payment) {
 	for _, i := range members {
 		t := money[i]
 		switch {
+		case t.Kind == schema.Deferred:
 		case t.Kind == schema.Sale && p.sale == nil:
 			p.sale = t
 		case t.Kind == schema.Sale:

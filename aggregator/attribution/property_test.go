@@ -81,14 +81,15 @@ func story(t *rapid.T, prefix string) []Report {
 	for range pick("leads", 6) {
 		event := fmt.Sprint("event", pick("event", 3))
 		kind := []schema.ConversionKind{schema.Lead, schema.Lead, schema.Deferred}[pick("kind", 3)]
-		j.take(kind, at(), who(), how(), func(r *Report) { r.Event = event }, own)
+		j.take(kind, at(), who(), how(), func(r *Report) { r.Event = prefix + event }, own)
 	}
 	// A thing is told once: the same things told differently are a matter of who comes first.
 	seen := map[string]bool{}
 	return slices.DeleteFunc(j.reports, func(r Report) bool {
 		twice := seen[r.ID]
 		seen[r.ID] = true
-		return twice
+		nobodys := (r.Kind == schema.Lead || r.Kind == schema.Deferred) && r.Customer == "" && r.Click == "" // refused at the door
+		return twice || nobodys
 	})
 }
 

@@ -5,7 +5,7 @@ import "fairlead/schema"
 // refunds decides what was given back, after the sales are decided.
 func (c *customer) refunds() {
 	for _, p := range c.payments {
-		l := ledger{payment: p, told: map[string]int64{}}
+		l := ledger{payment: p, accounts: map[string]*account{}, told: map[string]told{}}
 		for _, t := range p.back {
 			t.undecided = true
 		}
@@ -23,11 +23,23 @@ func (c *customer) refunds() {
 // ledger is what was given back of one sale so far, in minor units of the sale's currency.
 type ledger struct {
 	payment
-	amounts  int64 // of refunds told one by one, in terms of the sale's amount
+	accounts map[string]*account // by the name of the payment under which it was told: Conversion.Invoice
+	told     map[string]told     // refunds, by their names
+}
+
+// account is what was told under one name of the payment, in terms of the sale's amount but for grosses.
+type account struct {
+	l        *ledger
+	amounts  int64 // of refunds told one by one
 	grosses  int64 // likewise, in terms of all that was charged
-	running  int64 // the greatest running total, in terms of the sale's amount
+	highest  int64 // running total, with what was restored until then
 	restored int64
-	told     map[string]int64 // what each refund told by name, in terms of the sale's amount
+}
+
+// told is what a refund told, in terms of the sale's amount, and where.
+type told struct {
+	amount int64
+	*account
 }
 
 // book decides one refund or restoring. A restoring that comes before its refund waits for it.
@@ -43,17 +55,15 @@ func (l *ledger) book(t *thing) {
 	}
 	before := l.net()
 	if t.Kind == schema.Restored {
-		told, known := l.told[t.Refund]
+		refund, known := l.told[t.Refund]
 		if !known {
 			return
 		}
-		l.restored += min(told, l.terms(t, told))
+		refund.restored += min(refund.amount, l.terms(t, refund.amount))
 		l.settle(t, before, l.net(), schema.ReasonRestored)
 		return
 	}
-	total := l.total()
-	l.add(t, before, total)
-	wanted, after := l.total()-total, l.net()
+	wanted, after := l.add(t, l.sale.Amount-before), l.net()
 	reason := schema.ReasonRefund
 	switch {
 	case wanted == 0:
@@ -69,31 +79,39 @@ func (l *ledger) book(t *thing) {
 	}
 }
 
-// add counts what a refund tells.
-func (l *ledger) add(t *thing, net, total int64) {
-	told := l.terms(t, l.sale.Amount-net)
-	l.told[t.Refund] += told
+// add counts what a refund tells, and answers by how much that raises what was told in all. Rest is what is left of the
+// sale.
+func (l *ledger) add(t *thing, rest int64) int64 {
+	a := l.accounts[t.Invoice]
+	if a == nil {
+		a = &account{l: l}
+		l.accounts[t.Invoice] = a
+	}
+	before := a.total()
+	amount := l.terms(t, rest)
 	switch {
 	case t.Running:
-		l.running = max(l.running, told)
+		a.highest = max(a.highest, amount+a.restored)
 	case t.Amount == 0 && t.Gross != 0:
-		l.grosses += t.Gross
-	case t.Amount == 0: // what is left of the sale, whichever way the rest was told
-		l.amounts += total + told - l.oneByOne()
+		a.grosses += t.Gross
+	case t.Amount == 0: // all that is left, whichever way the rest was told
+		a.amounts += before + amount - a.oneByOne()
 	default:
-		l.amounts += told
+		a.amounts += amount
 	}
+	l.told[t.Refund] = told{l.told[t.Refund].amount + amount, a}
+	return a.total() - before
 }
 
-// terms is what a report tells in terms of the sale's amount; rest where it tells no amount.
-func (l *ledger) terms(t *thing, rest int64) int64 {
+// terms is what a report tells in terms of the sale's amount; otherwise where it tells no amount.
+func (l *ledger) terms(t *thing, otherwise int64) int64 {
 	switch {
 	case t.Amount != 0:
 		return t.Amount
 	case t.Gross != 0:
 		return l.part(t.Gross)
 	}
-	return rest
+	return otherwise
 }
 
 // part is the share of the sale's amount in a part of all that was charged.
@@ -105,13 +123,18 @@ func (l *ledger) part(gross int64) int64 {
 }
 
 // oneByOne is the sum of what was told one by one. Shares are taken of their sum, so that they add up.
-func (l *ledger) oneByOne() int64 { return l.amounts + l.part(l.grosses) }
+func (a *account) oneByOne() int64 { return a.amounts + a.l.part(a.grosses) }
 
 // total is what was told to have been given back, whether or not it was restored since.
-func (l *ledger) total() int64 { return max(l.oneByOne(), l.running) }
+func (a *account) total() int64 { return max(a.oneByOne(), a.highest) }
 
 // net is what is given back: never more than the sale, and not what was restored.
-func (l *ledger) net() int64 { return max(0, min(l.sale.Amount, l.total()-l.restored)) }
+func (l *ledger) net() (sum int64) {
+	for _, a := range l.accounts {
+		sum += a.total() - a.restored
+	}
+	return max(0, min(l.sale.Amount, sum))
+}
 
 // settle writes the decision on a step from one net to another, which follows that on the sale.
 func (l *ledger) settle(t *thing, before, after int64, reason schema.AttributionReason) {
