@@ -10,7 +10,9 @@ func (c *customer) refunds() {
 			t.undecided = true
 		}
 		for _, t := range p.back {
-			l.book(t)
+			if t.undecided {
+				l.book(t)
+			}
 		}
 		for _, t := range p.back {
 			if t.undecided { // a restoring without its refund
