@@ -8,34 +8,30 @@ import (
 	"strconv"
 	"time"
 
+	"fairlead/aggregator/shipped"
+	"fairlead/aggregator/staging"
 	"fairlead/schema"
 	"fairlead/schema/clickhouse"
 )
 
-var (
-	//go:embed queries/staged_log.sql
-	stagedLogSQL string
-	//go:embed queries/staged_nodes.sql
-	stagedNodesSQL string
-	//go:embed queries/known_months.sql
-	knownMonthsSQL string
-)
+//go:embed queries/known_months.sql
+var knownMonthsSQL string
 
 // rebuild counts every month anew, each whole, and writes anew which shipments the figures contain:
 // those that stood in shipments before the counting began.
 func (r *run) rebuild(progress func(done, total int)) error {
-	log, nodes := r.stage("rollup_log"), r.stage("rollup_nodes")
-	values := map[string]string{"token": strconv.FormatUint(r.lock.Token(), 10), "log": log.name}
-	if err := r.create(log); err != nil {
+	log, nodes := r.staging.Name("rollup_log"), r.staging.Name("rollup_nodes")
+	values := map[string]string{"token": strconv.FormatUint(r.lock.Token(), 10), "fact": fact, "log": log.Name}
+	if err := r.staging.Create(log); err != nil {
 		return err
 	}
-	if err := r.fill(log, "all shipments", stagedLogSQL, values); err != nil {
+	if err := r.staging.Fill(log, "all shipments", shipped.StagedLogSQL, values); err != nil {
 		return err
 	}
-	if err := r.create(nodes); err != nil {
+	if err := r.staging.Create(nodes); err != nil {
 		return err
 	}
-	if err := r.fill(nodes, "bounds of all nodes", stagedNodesSQL, values); err != nil {
+	if err := r.staging.Fill(nodes, "bounds of all nodes", shipped.StagedBoundsSQL, values); err != nil {
 		return err
 	}
 	months, err := r.monthsToRebuild()
@@ -50,11 +46,11 @@ func (r *run) rebuild(progress func(done, total int)) error {
 			progress(i+1, len(months))
 		}
 	}
-	for _, s := range []stage{log, nodes} {
-		if err := r.swap(s, "tuple()"); err != nil {
+	for _, s := range []staging.Table{log, nodes} {
+		if err := r.staging.Swap(s, "tuple()"); err != nil {
 			return err
 		}
-		if err := r.drop(s.name); err != nil {
+		if err := r.staging.Drop(s.Name); err != nil {
 			return err
 		}
 	}

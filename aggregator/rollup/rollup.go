@@ -10,11 +10,8 @@
 //
 // # How it knows what is new
 //
-// By comparing what has been shipped (shipments) with what has been rolled up (rollup_log), key by key,
-// never by clocks. A node ships its batches in the order of their seq, and the rows of one batch appear
-// together, so that per node one number bounds the search: up to it every shipment stands in rollup_log,
-// without a hole (rollup_nodes). That bound is a shortcut that rests on the shippers keeping their order;
-// therefore the first run of a process and one an hour compare all of both tables, month by month.
+// By what the package shipped tells from shipments, rollup_log and rollup_nodes: the search is bounded by what each node
+// has rolled up, and the first run of a process and one an hour compare all of both tables, month by month.
 //
 // # How runs keep out of each other's way
 //
@@ -45,6 +42,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"fairlead/aggregator/lock"
+	"fairlead/aggregator/shipped"
+	"fairlead/aggregator/staging"
 	"fairlead/schema"
 	"fairlead/schema/clickhouse"
 )
@@ -94,8 +93,8 @@ type Report struct {
 	Took       time.Duration  `json:"took_ns"`
 }
 
-// chunk is how many shipments are taken up at once.
-const chunk = 50_000
+// fact is what is rolled up.
+const fact = "clicks"
 
 // Run brings the figures up to what has been shipped. It does nothing, and says so, while another run
 // is at work.
@@ -113,7 +112,7 @@ func (r *Rollup) Run(ctx context.Context) (Report, error) {
 		}
 		all := r.compareDue()
 		for {
-			fresh, more, err := run.fresh(all)
+			fresh, more, err := run.new.Fresh(run.ctx, all, run.lock.Token())
 			if err != nil {
 				return err
 			}
@@ -151,7 +150,7 @@ func (r *Rollup) underLock(ctx context.Context, work func(*run) error) (Report, 
 		return Report{}, fmt.Errorf("roll up: %w", err)
 	}
 	defer l.Release()
-	run := &run{Options: r.opt, ctx: l.Context(), lock: l, step: r.step}
+	run := newRun(r, l)
 	err = run.begin()
 	if err == nil {
 		err = work(run)
@@ -189,12 +188,23 @@ type run struct {
 	zone   *time.Location
 	report Report
 	step   func(name string) error
-	tables int // staging tables made so far
+
+	new     shipped.Ledger
+	staging staging.Run
+}
+
+func newRun(r *Rollup, l *lock.Lock) *run {
+	run := &run{Options: r.opt, ctx: l.Context(), lock: l, step: r.step}
+	run.new = shipped.Ledger{ClickHouse: r.opt.ClickHouse, Fact: fact, Log: "rollup_log", Bounds: "rollup_nodes", Purpose: "rollup", After: run.after}
+	run.staging = staging.Run{
+		ClickHouse: r.opt.ClickHouse, Context: run.ctx, Lock: l, Prefix: stagePrefix, Purpose: "rollup", Shapes: shapes, After: run.after,
+	}
+	return run
 }
 
 // begin clears what earlier runs left and reads what this one depends on.
 func (r *run) begin() error {
-	if err := r.dropStages(); err != nil {
+	if err := r.staging.DropAll(); err != nil {
 		return err
 	}
 	newest, err := r.newestToken()
@@ -214,7 +224,7 @@ func (r *run) begin() error {
 }
 
 // roll counts anew the days that the shipments touch, and notes the shipments as rolled up.
-func (r *run) roll(fresh []shipment) error {
+func (r *run) roll(fresh []shipped.Shipment) error {
 	if len(fresh) == 0 {
 		return nil
 	}
@@ -223,7 +233,7 @@ func (r *run) roll(fresh []shipment) error {
 			return err
 		}
 	}
-	if err := r.note(fresh); err != nil {
+	if err := r.new.Note(r.ctx, fresh, r.lock.Token()); err != nil {
 		return err
 	}
 	r.report.Shipments += len(fresh)

@@ -91,3 +91,26 @@ func TestFiguresEqualARecountInEveryZone(t *testing.T) {
 		})
 	}
 }
+
+func TestShipmentsOfConversionsAreNoneOfTheRollups(t *testing.T) {
+	w := empty(t)
+	r := newRollup(t, w)
+	w.Exec("INSERT INTO fairlead.shipments (node, month, first_seq, last_seq, rows, fact) VALUES ('c', 202611, 1, 5, 5, 'conversions')")
+	rng := rand.New(rand.NewPCG(3, 4))
+	w.Ship("a", hits(rng, 10, november, november.AddDate(0, 0, 1))...)
+	if report := mustRun(t, r); report.Shipments != 1 || report.Hits != 10 {
+		t.Errorf("whole comparison: %+v", report)
+	}
+	w.Ship("a", hits(rng, 10, november, november.AddDate(0, 0, 1))...)
+	w.Exec("INSERT INTO fairlead.shipments (node, month, first_seq, last_seq, rows, fact) VALUES ('c', 202611, 6, 9, 4, 'conversions')")
+	if report := mustRun(t, r); report.Shipments != 1 || report.Hits != 10 {
+		t.Errorf("by bounds: %+v", report)
+	}
+	if _, err := r.Rebuild(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.Count("SELECT count() FROM fairlead.rollup_log FINAL WHERE node = 'c'"); n != 0 {
+		t.Errorf("%d shipments of conversions are noted", n)
+	}
+	w.MustEqual(time.UTC)
+}

@@ -22,7 +22,7 @@ var november = time.Date(2026, 11, 10, 0, 0, 0, 0, time.UTC)
 // chaos reports whether the long form of the tests was asked for.
 func chaos() bool { return os.Getenv("FAIRLEAD_CHAOS") == "1" }
 
-func staging(w *aggregatortest.World) uint64 {
+func staged(w *aggregatortest.World) uint64 {
 	return w.Count("SELECT count() FROM system.tables WHERE database = 'fairlead' AND startsWith(name, 'stage_')")
 }
 
@@ -133,7 +133,7 @@ func TestACrashAfterAnyStepIsRepairedByTheNextRun(t *testing.T) {
 		r.step = nil
 		mustRun(t, r)
 		w.MustEqual(time.UTC)
-		if n := staging(w); n != 0 {
+		if n := staged(w); n != 0 {
 			t.Errorf("after a crash at step %d (%s) %d staging tables are left", k, steps[k-1], n)
 		}
 		if t.Failed() {
@@ -253,7 +253,7 @@ func TestARunThatLostItsLockSwapsNothingIn(t *testing.T) {
 		t.Errorf("the run that lost its lock: %v, want %v", err, lock.ErrLost)
 	}
 	w.MustEqual(time.UTC)
-	if mustRun(t, quick); staging(w) != 0 {
+	if mustRun(t, quick); staged(w) != 0 {
 		t.Error("staging tables are left")
 	}
 }

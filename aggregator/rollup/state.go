@@ -3,9 +3,7 @@ package rollup
 import (
 	_ "embed"
 	"fmt"
-	"maps"
 	"slices"
-	"strconv"
 
 	"fairlead/schema"
 	"fairlead/schema/clickhouse"
@@ -16,8 +14,6 @@ var (
 	newestTokenSQL string
 	//go:embed queries/months.sql
 	monthsSQL string
-	//go:embed queries/advance.sql
-	advanceSQL string
 )
 
 // newestToken returns the token of the last run that swapped anything in; 0 when none did.
@@ -60,46 +56,6 @@ func (r *run) noteMonth(month schema.Month) error {
 		return fmt.Errorf("record month %d as done: %w", month, err)
 	}
 	return r.after("month")
-}
-
-// note records shipments as rolled up, and moves the bounds of their nodes.
-func (r *run) note(done []shipment) error {
-	ctx := clickhouse.Named(r.ctx, "rollup: shipments done", nil)
-	batch, err := r.ClickHouse.PrepareBatch(ctx, "INSERT INTO fairlead.rollup_log (node, month, first_seq, last_seq, rows, checksum, token)")
-	if err != nil {
-		return fmt.Errorf("record shipments as rolled up: %w", err)
-	}
-	defer batch.Close()
-	nodes := map[string]bool{}
-	for _, s := range done {
-		nodes[s.Node] = true
-		if err := batch.Append(s.Node, s.Month, s.First, s.Last, s.Rows, s.Checksum, r.lock.Token()); err != nil {
-			return fmt.Errorf("record shipment %s:%d-%d as rolled up: %w", s.Node, s.First, s.Last, err)
-		}
-	}
-	if err := batch.Send(); err != nil {
-		return fmt.Errorf("record shipments as rolled up: %w", err)
-	}
-	if err := r.after("log"); err != nil {
-		return err
-	}
-	for _, node := range slices.Sorted(maps.Keys(nodes)) {
-		if err := r.advance(node); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// advance moves a node's bound to the last shipment that stands in rollup_log without a hole before it.
-func (r *run) advance(node string) error {
-	ctx := clickhouse.Named(r.ctx, "rollup: bound of a node", map[string]string{
-		"node": node, "token": strconv.FormatUint(r.lock.Token(), 10),
-	})
-	if err := r.ClickHouse.Exec(ctx, advanceSQL); err != nil {
-		return fmt.Errorf("move the bound of node %s: %w", node, err)
-	}
-	return r.after("bound")
 }
 
 // publish tells the readers of Redis which figures stand now.

@@ -76,7 +76,7 @@ func TestClickHouseMayDieUnderARun(t *testing.T) {
 	r.step = nil
 	mustRun(t, r)
 	w.MustEqual(time.UTC)
-	if n := staging(w); n != 0 {
+	if n := staged(w); n != 0 {
 		t.Errorf("%d staging tables are left", n)
 	}
 }

@@ -12,6 +12,7 @@ FROM
     FROM fairlead.shipments
     WHERE month != 0
       AND rows > 0
+      AND fact = 'clicks'
     UNION ALL
     SELECT DISTINCT toUInt32(_partition_id), 'figures'
     FROM fairlead.link_days

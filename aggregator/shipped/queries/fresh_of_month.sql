@@ -10,11 +10,12 @@ FROM fairlead.shipments AS s FINAL
 LEFT ANTI JOIN
 (
     SELECT node, month, first_seq, last_seq, rows, checksum
-    FROM fairlead.rollup_log FINAL
+    FROM fairlead.{log:Identifier} FINAL
     WHERE node = {node:String}
       AND month = {month:UInt32}
 ) AS done USING (node, month, first_seq, last_seq, rows, checksum)
 WHERE s.node = {node:String}
   AND s.month = {month:UInt32}
+  AND s.fact = {fact:String}
 ORDER BY first_seq
 LIMIT {limit:UInt64}

@@ -10,3 +10,4 @@ SELECT
     {token:UInt64}
 FROM fairlead.shipments FINAL
 WHERE month != 0
+  AND fact = {fact:String}

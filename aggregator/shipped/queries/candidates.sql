@@ -6,11 +6,12 @@ FROM
     SELECT node, max(last_seq) AS last_seq
     FROM fairlead.nodes
     GROUP BY node
+    HAVING max(fact) = {fact:String}
 ) AS n
 LEFT JOIN
 (
-    SELECT node, argMax(rollup_nodes.done_to, token) AS done_to
-    FROM fairlead.rollup_nodes
+    SELECT node, argMax(b.done_to, token) AS done_to
+    FROM fairlead.{bounds:Identifier} AS b
     GROUP BY node
 ) AS r ON r.node = n.node
 GROUP BY n.node, n.last_seq

@@ -1,8 +1,8 @@
-INSERT INTO fairlead.rollup_nodes
+INSERT INTO fairlead.{bounds:Identifier}
     (node, done_to, token)
 WITH (
     SELECT argMax(done_to, token)
-    FROM fairlead.rollup_nodes
+    FROM fairlead.{bounds:Identifier}
     WHERE node = {node:String}
 ) AS after
 SELECT
@@ -18,7 +18,7 @@ FROM
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ))                     AS before,
         first_seq > before + 1 AS hole
-    FROM fairlead.rollup_log FINAL
+    FROM fairlead.{log:Identifier} FINAL
     WHERE node = {node:String}
       AND first_seq > after
 )
