@@ -108,6 +108,7 @@ func (s *Server) since(t time.Time) time.Duration {
 func (s *Server) Serve(listeners ...net.Listener) error {
 	ended := make(chan error, len(listeners))
 	for _, l := range listeners {
+		l = thrifty(l)
 		if s.cert != nil {
 			l = s.cert.listener(l)
 		}
