@@ -109,7 +109,7 @@ func newSink(conn driver.Conn, opt ClickHouseOptions, f fact) *ClickHouse {
 		fact:    f,
 		maxRows: opt.MaxRows,
 		maxSize: opt.MaxBytes,
-		at:      opt.Source.Cursor(SinkClickHouse),
+		at:      opt.Source.Cursor(t.sink),
 	}
 	if opt.Dir != "" {
 		s.intent.path = filepath.Join(opt.Dir, t.flight)
@@ -131,7 +131,7 @@ func (s *ClickHouse) Lag() Lag { return Lag{Records: s.m.lag(), Time: s.m.lagTim
 func (s *ClickHouse) Sent() uint64 { return s.sent }
 
 // Position is the seq up to which everything has landed. It is for the goroutine that runs the sink.
-func (s *ClickHouse) Position() uint64 { return s.opt.Source.Cursor(SinkClickHouse) }
+func (s *ClickHouse) Position() uint64 { return s.opt.Source.Cursor(s.table.sink) }
 
 // Run ships until ctx is done. What fails is logged and tried again with growing pauses: the journal keeps
 // what is not confirmed. The error is nil, unless GiveUp is set.
@@ -227,7 +227,7 @@ const keepRows = 50_000
 
 // done is the end of a batch's way: only now does the cursor move.
 func (s *ClickHouse) done() error {
-	if err := s.opt.Source.Advance(SinkClickHouse, s.batch.last); err != nil {
+	if err := s.opt.Source.Advance(s.table.sink, s.batch.last); err != nil {
 		return fmt.Errorf("move the cursor to %d: %w", s.batch.last, err)
 	}
 	if err := s.opt.Faults("advanced"); err != nil {
@@ -236,7 +236,7 @@ func (s *ClickHouse) done() error {
 	s.m.batches.Inc()
 	s.m.rows.Add(s.batch.records())
 	for _, g := range s.batch.gaps {
-		s.m.gap(g)
+		s.m.gap(s.table.gaps, g)
 	}
 	if n := len(s.batch.months); n > 0 {
 		at := s.batch.months[n-1].at

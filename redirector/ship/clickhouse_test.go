@@ -107,13 +107,14 @@ func TestABatchIsOneInsertOfOnePart(t *testing.T) {
 	}
 }
 
-func TestGapsAndUnreadableRecordsAreExplained(t *testing.T) {
-	r := newRig(t)
+func TestGapsAndUnreadableRecordsAreExplained(t *testing.T) { ofEachKind(t, gapsAndUnreadableRecords) }
+
+func gapsAndUnreadableRecords(t *testing.T, r *rig) {
 	src := newMemory("a1")
-	src.add(records(1, 3, noon)...)
+	src.add(r.kind.records(1, 3, noon)...)
 	src.addGap(4, journal.ReasonDiskFull)
 	src.add([]byte{1, 1, 0xff})
-	src.add(records(4, 2, noon)...)
+	src.add(r.kind.records(4, 2, noon)...)
 	s := r.sink(r.conn, src)
 	r.drain(s)
 	r.exactlyOnce(src)
@@ -140,8 +141,9 @@ func TestGapsAndUnreadableRecordsAreExplained(t *testing.T) {
 
 // TestACrashAtEachPoint kills the sink at every point of a batch's way, and goes on with another that
 // may cut otherwise.
-func TestACrashAtEachPoint(t *testing.T) {
-	r := newRig(t)
+func TestACrashAtEachPoint(t *testing.T) { ofEachKind(t, crashAtEachPoint) }
+
+func crashAtEachPoint(t *testing.T, r *rig) {
 	i := 0
 	for _, point := range []string{"killed", "asking", "insert", "inserted 0", "inserted 1", "gaps", "shipped", "advanced"} {
 		for n := range times(1, 4) {
@@ -149,7 +151,7 @@ func TestACrashAtEachPoint(t *testing.T) {
 				i++
 				src := newMemory(fmt.Sprintf("n%d", i))
 				for k := range 1000 {
-					src.add(records(k, 1, noon.Add(time.Duration(k%2)*31*24*time.Hour))...) // two months a batch
+					src.add(r.kind.records(k, 1, noon.Add(time.Duration(k%2)*31*24*time.Hour))...) // two months a batch
 				}
 				src.addGap(2, journal.ReasonDiskFull)
 				dir := t.TempDir()
@@ -164,7 +166,7 @@ func TestACrashAtEachPoint(t *testing.T) {
 				}
 				if forgets {
 					dir = t.TempDir()
-					src.cursors[SinkClickHouse] = 0
+					src.cursors[r.kind.sink] = 0
 				}
 				r.drain(r.sink(r.conn, src, func(o *ClickHouseOptions) { o.Dir, o.MaxRows = dir, 333 }))
 				r.onlyNode(src)
@@ -176,29 +178,30 @@ func TestACrashAtEachPoint(t *testing.T) {
 // onlyNode is exactlyOnce for one of many nodes in the tables.
 func (r *rig) onlyNode(src *memory) {
 	r.t.Helper()
-	clicks := uint64(0)
+	records := uint64(0)
 	var sum uint64
 	for _, e := range src.entries {
 		if e.reason == "" {
-			var c schema.Click
-			if err := schema.DecodeClick(&c, e.rec); err != nil {
-				r.t.Fatal(err)
+			tag, ok := r.tagOf(e.rec)
+			if !ok {
+				r.t.Fatal("a record cannot be read")
 			}
-			clicks++
-			sum ^= c.Tag
+			records++
+			sum ^= tag
 		}
 	}
 	node := string(src.node)
-	n := r.count("SELECT count() FROM fairlead.clicks WHERE node = ?", node)
-	d := r.count("SELECT uniqExact(seq) FROM fairlead.clicks WHERE node = ?", node)
-	x := r.count("SELECT groupBitXor(click_tag) FROM fairlead.clicks WHERE node = ?", node)
-	if n != clicks || d != clicks || x != sum {
-		r.t.Errorf("node %s: %d rows, %d different, want %d (checksum %x, want %x)\n%s", node, n, d, clicks, x, sum, r.log)
+	n := r.count("SELECT count() FROM fairlead."+r.kind.name+" WHERE node = ?", node)
+	d := r.count("SELECT uniqExact(seq) FROM fairlead."+r.kind.name+" WHERE node = ?", node)
+	x := r.count("SELECT groupBitXor("+r.kind.tag+") FROM fairlead."+r.kind.name+" WHERE node = ?", node)
+	if n != records || d != records || x != sum {
+		r.t.Errorf("node %s: %d rows, %d different, want %d (checksum %x, want %x)\n%s", node, n, d, records, x, sum, r.log)
 	}
 }
 
-func TestALostAnswerDoublesNothing(t *testing.T) {
-	r := newRig(t)
+func TestALostAnswerDoublesNothing(t *testing.T) { ofEachKind(t, lostAnswer) }
+
+func lostAnswer(t *testing.T, r *rig) {
 	src := newMemory("a1")
 	conn := r.through()
 	s := r.sink(conn, src, func(o *ClickHouseOptions) {
@@ -211,7 +214,7 @@ func TestALostAnswerDoublesNothing(t *testing.T) {
 	})
 	rounds := times(10, 1000)
 	for i := range rounds {
-		src.add(records(i*200, 200, noon)...)
+		src.add(r.kind.records(i*200, 200, noon)...)
 		r.drain(s)
 	}
 	if n := r.proxy.times(); n < rounds {
@@ -220,12 +223,13 @@ func TestALostAnswerDoublesNothing(t *testing.T) {
 	r.exactlyOnce(src)
 }
 
-func TestAConnectionCutAnywhereLosesNothing(t *testing.T) {
-	r := newRig(t)
+func TestAConnectionCutAnywhereLosesNothing(t *testing.T) { ofEachKind(t, cutConnection) }
+
+func cutConnection(t *testing.T, r *rig) {
 	src := newMemory("a1")
 	s := r.sink(r.through(), src)
 	for i := range times(20, 400) {
-		src.add(records(i*200, 200, noon)...)
+		src.add(r.kind.records(i*200, 200, noon)...)
 		r.proxy.next(cutOff, 100+i*997%20_000)
 		r.drain(s)
 	}
@@ -249,42 +253,43 @@ func TestAnInsertThatArrivesAfterTheQuestion(t *testing.T) {
 		{"the end of the block, and the process was killed meanwhile", 8000, true},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			r := newRig(t)
-			src := newMemory("a1")
-			src.add(records(1, 400, noon)...)
-			held := false
-			dir := t.TempDir()
-			s := r.sink(r.through(), src, func(o *ClickHouseOptions) {
-				o.InsertTimeout, o.Dir = time.Second, dir
-				o.Faults = func(point string) error {
-					if point == "insert" && !held {
-						held = true
-						r.proxy.next(holdBack, c.after)
+			ofEachKind(t, func(t *testing.T, r *rig) {
+				src := newMemory("a1")
+				src.add(r.kind.records(1, 400, noon)...)
+				held := false
+				dir := t.TempDir()
+				s := r.sink(r.through(), src, func(o *ClickHouseOptions) {
+					o.InsertTimeout, o.Dir = time.Second, dir
+					o.Faults = func(point string) error {
+						if point == "insert" && !held {
+							held = true
+							r.proxy.next(holdBack, c.after)
+						}
+						return nil
 					}
-					return nil
+				})
+				if c.restart {
+					ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+					defer cancel()
+					s.opt.StopGrace = time.Millisecond
+					if err := s.Run(ctx); err != nil {
+						t.Fatal(err)
+					}
+					src.add(r.kind.records(401, 50, noon)...) // would be cut into the same batch
+					s = r.sink(r.through(), src, func(o *ClickHouseOptions) { o.Dir = dir })
 				}
+				r.drain(s)
+				r.exactlyOnce(src)
+				r.proxy.release()
+				// The late insert is over when the server has closed its side or answered; another query's end
+				// proves that the server got round to it.
+				waitFor(t, func() bool {
+					return r.count("SELECT count() FROM system.processes WHERE startsWith(query_id, 'a1:')") == 0
+				})
+				src.add(r.kind.records(1000, 1, noon)...)
+				r.drain(s)
+				r.exactlyOnce(src)
 			})
-			if c.restart {
-				ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-				defer cancel()
-				s.opt.StopGrace = time.Millisecond
-				if err := s.Run(ctx); err != nil {
-					t.Fatal(err)
-				}
-				src.add(records(401, 50, noon)...) // would be cut into the same batch
-				s = r.sink(r.through(), src, func(o *ClickHouseOptions) { o.Dir = dir })
-			}
-			r.drain(s)
-			r.exactlyOnce(src)
-			r.proxy.release()
-			// The late insert is over when the server has closed its side or answered; another query's end
-			// proves that the server got round to it.
-			waitFor(t, func() bool {
-				return r.count("SELECT count() FROM system.processes WHERE startsWith(query_id, 'a1:')") == 0
-			})
-			src.add(records(1000, 1, noon)...)
-			r.drain(s)
-			r.exactlyOnce(src)
 		})
 	}
 }
@@ -300,11 +305,12 @@ func waitFor(t testing.TB, ok func() bool) {
 }
 
 // TestASlowInsertIsKilledBeforeTheQuestion lets the server take longer than the sink waits.
-func TestASlowInsertIsKilledBeforeTheQuestion(t *testing.T) {
-	r := newRig(t)
-	r.exec("CREATE MATERIALIZED VIEW fairlead.slow ENGINE = MergeTree ORDER BY tuple() AS SELECT sleepEachRow(0.01) AS s FROM fairlead.clicks")
+func TestASlowInsertIsKilledBeforeTheQuestion(t *testing.T) { ofEachKind(t, slowInsert) }
+
+func slowInsert(t *testing.T, r *rig) {
+	r.exec("CREATE MATERIALIZED VIEW fairlead.slow ENGINE = MergeTree ORDER BY tuple() AS SELECT sleepEachRow(0.01) AS s FROM fairlead." + r.kind.name)
 	src := newMemory("a1")
-	src.add(records(1, 250, noon)...)
+	src.add(r.kind.records(1, 250, noon)...)
 	r.drain(r.sink(r.conn, src, func(o *ClickHouseOptions) { o.InsertTimeout = time.Second }))
 	if !strings.Contains(r.log.String(), "failed and will be tried again") {
 		t.Error("the insert was not slow")
@@ -316,13 +322,14 @@ func TestASlowInsertIsKilledBeforeTheQuestion(t *testing.T) {
 	}
 }
 
-func TestTheWindowOfTokensMayBeOverrun(t *testing.T) {
-	r := newRig(t)
-	r.exec("ALTER TABLE fairlead.clicks MODIFY SETTING non_replicated_deduplication_window = 3")
+func TestTheWindowOfTokensMayBeOverrun(t *testing.T) { ofEachKind(t, windowOverrun) }
+
+func windowOverrun(t *testing.T, r *rig) {
+	r.exec("ALTER TABLE fairlead." + r.kind.name + " MODIFY SETTING non_replicated_deduplication_window = 3")
 	src := newMemory("a1")
-	src.add(records(1, 1000, noon)...)
+	src.add(r.kind.records(1, 1000, noon)...)
 	for i, size := range []int{50, 170, 1000, 50} {
-		src.cursors[SinkClickHouse] = 0 // everything is sent again, each time cut otherwise
+		src.cursors[r.kind.sink] = 0 // everything is sent again, each time cut otherwise
 		if i == 2 {
 			r.exec("TRUNCATE TABLE fairlead.shipments") // and written down nowhere
 		}
@@ -331,33 +338,35 @@ func TestTheWindowOfTokensMayBeOverrun(t *testing.T) {
 	}
 }
 
-func TestRowsThatSomebodyDeletedAreSentAgain(t *testing.T) {
-	r := newRig(t)
+func TestRowsThatSomebodyDeletedAreSentAgain(t *testing.T) { ofEachKind(t, deletedRows) }
+
+func deletedRows(t *testing.T, r *rig) {
 	src := newMemory("a1")
-	src.add(records(1, 400, noon)...)
+	src.add(r.kind.records(1, 400, noon)...)
 	r.drain(r.sink(r.conn, src))
-	r.exec("DELETE FROM fairlead.clicks WHERE seq % 3 = 0")
+	r.exec("DELETE FROM fairlead." + r.kind.name + " WHERE seq % 3 = 0")
 	r.exec("TRUNCATE TABLE fairlead.shipments")
-	src.cursors[SinkClickHouse] = 0
+	src.cursors[r.kind.sink] = 0
 	r.drain(r.sink(r.conn, src))
 	r.exactlyOnce(src)
 
-	r.exec("TRUNCATE TABLE fairlead.clicks") // the tokens are remembered all the same
+	r.exec("TRUNCATE TABLE fairlead." + r.kind.name) // the tokens are remembered all the same
 	r.exec("TRUNCATE TABLE fairlead.shipments")
-	src.cursors[SinkClickHouse] = 0
+	src.cursors[r.kind.sink] = 0
 	r.drain(r.sink(r.conn, src))
 	r.exactlyOnce(src)
 }
 
-func TestWhatRetentionDroppedIsNotSentAgain(t *testing.T) {
-	r := newRig(t)
+func TestWhatRetentionDroppedIsNotSentAgain(t *testing.T) { ofEachKind(t, droppedMonth) }
+
+func droppedMonth(t *testing.T, r *rig) {
 	src := newMemory("a1")
-	src.add(records(1, 400, noon)...)
+	src.add(r.kind.records(1, 400, noon)...)
 	r.drain(r.sink(r.conn, src))
-	r.exec("ALTER TABLE fairlead.clicks DROP PARTITION 202611")
-	src.cursors[SinkClickHouse] = 0
+	r.exec("ALTER TABLE fairlead." + r.kind.name + " DROP PARTITION 202611")
+	src.cursors[r.kind.sink] = 0
 	r.drain(r.sink(r.conn, src))
-	if n := r.count("SELECT count() FROM fairlead.clicks"); n != 0 {
+	if n := r.count("SELECT count() FROM fairlead." + r.kind.name); n != 0 {
 		t.Errorf("%d clicks of a month that was dropped came back", n)
 	}
 }
@@ -404,41 +413,43 @@ func TestACopyThatWentItsOwnWay(t *testing.T) {
 		"nothing of ours yet, and an old cursor": {200, 100, 0},
 	} {
 		t.Run(what, func(t *testing.T) {
-			r := newRig(t)
-			theirs, ours := newMemory("a1"), newMemory("a1")
-			common := records(1, 100, noon)
-			theirs.add(common...)
-			ours.add(common...)
-			theirs.add(records(1000, c.theirs-100, noon.Add(time.Hour))...)
-			if c.ours > 100 {
-				ours.add(records(2000, c.ours-100, noon.Add(3*time.Hour))...)
-			}
-			r.drain(r.sink(r.conn, theirs, func(o *ClickHouseOptions) { o.MaxRows = 100 }))
-			ours.cursors[SinkClickHouse] = uint64(c.cursor)
-			s := r.sink(r.conn, ours)
-			r.drain(s)
-			ours.add(records(3000, 150, noon.Add(4*time.Hour))...)
-			r.drain(s)
-			if len(ours.renewed) != 1 || ours.renewed[0] != 101 {
-				t.Errorf("renewed from %v, want once, from 101", ours.renewed)
-			}
-			if !strings.Contains(r.log.String(), "moves to a new node") {
-				t.Errorf("nobody was told:\n%s", r.log)
-			}
-			all := newMemory("")
-			all.entries = append(all.entries, theirs.entries...)
-			for _, e := range ours.entries {
-				if e.node == "a1r" {
-					all.entries = append(all.entries, e)
+			ofEachKind(t, func(t *testing.T, r *rig) {
+				theirs, ours := newMemory("a1"), newMemory("a1")
+				common := r.kind.records(1, 100, noon)
+				theirs.add(common...)
+				ours.add(common...)
+				theirs.add(r.kind.records(1000, c.theirs-100, noon.Add(time.Hour))...)
+				if c.ours > 100 {
+					ours.add(r.kind.records(2000, c.ours-100, noon.Add(3*time.Hour))...)
 				}
-			}
-			r.exactlyOnce(all)
+				r.drain(r.sink(r.conn, theirs, func(o *ClickHouseOptions) { o.MaxRows = 100 }))
+				ours.cursors[r.kind.sink] = uint64(c.cursor)
+				s := r.sink(r.conn, ours)
+				r.drain(s)
+				ours.add(r.kind.records(3000, 150, noon.Add(4*time.Hour))...)
+				r.drain(s)
+				if len(ours.renewed) != 1 || ours.renewed[0] != 101 {
+					t.Errorf("renewed from %v, want once, from 101", ours.renewed)
+				}
+				if !strings.Contains(r.log.String(), "moves to a new node") {
+					t.Errorf("nobody was told:\n%s", r.log)
+				}
+				all := newMemory("")
+				all.entries = append(all.entries, theirs.entries...)
+				for _, e := range ours.entries {
+					if e.node == "a1r" {
+						all.entries = append(all.entries, e)
+					}
+				}
+				r.exactlyOnce(all)
+			})
 		})
 	}
 }
 
-func TestHeartbeats(t *testing.T) {
-	r := newRig(t)
+func TestHeartbeats(t *testing.T) { ofEachKind(t, heartbeats) }
+
+func heartbeats(t *testing.T, r *rig) {
 	src := newMemory("a1")
 	now := noon
 	s := r.sink(r.conn, src, func(o *ClickHouseOptions) {
@@ -456,7 +467,7 @@ func TestHeartbeats(t *testing.T) {
 	if state, complete, next := latest(); state != stateLive || !complete.Equal(noon.Add(-clockMargin)) || next != 1 {
 		t.Errorf("idle: %s, complete to %v, next %d", state, complete, next)
 	}
-	src.add(records(1, 10, noon)...)
+	src.add(r.kind.records(1, 10, noon)...)
 	now = noon.Add(time.Minute)
 	r.drain(s)
 	if state, complete, next := latest(); state != stateClosed || complete.Before(noon.Add(-clockMargin)) || complete.After(now) || next != 11 {

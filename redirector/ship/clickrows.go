@@ -1,11 +1,50 @@
 package ship
 
 import (
+	_ "embed"
+
 	"github.com/ClickHouse/clickhouse-go/v2/lib/column"
 
 	"fairlead/redirector/enrich"
 	"fairlead/schema"
 )
+
+//go:embed landed_clicks.sql
+var landedClicksSQL string
+
+//go:embed landed_last_click.sql
+var landedLastClickSQL string
+
+var clicksTable = table{
+	name: "clicks", sink: SinkClickHouse, gaps: "fairlead_ship_gap_records_total", flight: "clickhouse.inflight",
+	columns: clickColumnNames, landed: landedClicksSQL, last: landedLastClickSQL,
+}
+
+// clicks make rows of hits on the edge.
+type clicks struct {
+	enrich  *enrich.Enricher
+	version string
+	click   schema.Click
+	facts   enrich.Facts
+}
+
+func newClicks(data *enrich.Data) *clicks {
+	return &clicks{enrich: enrich.New(data), version: data.Version()}
+}
+
+func (f *clicks) table() *table { return &clicksTable }
+
+func (f *clicks) columns() columns { return &clickColumns{version: f.version} }
+
+func (f *clicks) decode(rec []byte) (at int64, tag uint64, err error) {
+	err = schema.DecodeClick(&f.click, rec)
+	return f.click.At, f.click.Tag, err
+}
+
+func (f *clicks) add(to columns) {
+	f.enrich.Enrich(&f.click, &f.facts)
+	to.(*clickColumns).add(&f.click, &f.facts)
+}
 
 // clickColumns are a click's own.
 type clickColumns struct {

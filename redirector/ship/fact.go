@@ -1,14 +1,10 @@
 package ship
 
 import (
-	_ "embed"
 	"fmt"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/column"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-
-	"fairlead/redirector/enrich"
-	"fairlead/schema"
 )
 
 // fact is a kind of record that ClickHouse keeps. What makes shipping safe is the same for all of them; here is what is not.
@@ -32,48 +28,12 @@ type columns interface {
 // table is where a fact lies in the database fairlead, and how it is asked for.
 type table struct {
 	name    string // and in shipments.fact; people call the records so too
-	sink    string // in logs and metrics
+	sink    string // of the cursor, in logs and metrics
+	gaps    string // metric of the records that could not be shipped
 	flight  string // file of the batch in flight
 	columns string // of an insert, in the order of send
 	landed  string // query: seq and tag of what stands in a range of seq and of time
 	last    string // query: the highest seq from a seq and a time on
-}
-
-//go:embed landed_clicks.sql
-var landedClicksSQL string
-
-//go:embed landed_last.sql
-var landedLastSQL string
-
-var clicksTable = table{
-	name: "clicks", sink: SinkClickHouse, flight: "clickhouse.inflight",
-	columns: clickColumnNames, landed: landedClicksSQL, last: landedLastSQL,
-}
-
-// clicks make rows of hits on the edge.
-type clicks struct {
-	enrich  *enrich.Enricher
-	version string
-	click   schema.Click
-	facts   enrich.Facts
-}
-
-func newClicks(data *enrich.Data) *clicks {
-	return &clicks{enrich: enrich.New(data), version: data.Version()}
-}
-
-func (f *clicks) table() *table { return &clicksTable }
-
-func (f *clicks) columns() columns { return &clickColumns{version: f.version} }
-
-func (f *clicks) decode(rec []byte) (at int64, tag uint64, err error) {
-	err = schema.DecodeClick(&f.click, rec)
-	return f.click.At, f.click.Tag, err
-}
-
-func (f *clicks) add(to columns) {
-	f.enrich.Enrich(&f.click, &f.facts)
-	to.(*clickColumns).add(&f.click, &f.facts)
 }
 
 // filler fills the columns of a prepared insert from left to right and keeps the first error.

@@ -103,9 +103,9 @@ func (m *sinkMetrics) failed() {
 	m.waits.Store(false)
 }
 
-// gap counts what could not be shipped, by its reason, which comes from a closed set.
-func (m *sinkMetrics) gap(g journal.Gap) {
-	m.set.GetOrCreateCounter(fmt.Sprintf("fairlead_ship_gap_records_total{reason=%q}", g.Reason)).AddInt64(int64(g.To - g.From + 1))
+// gap counts in the metric of a name what could not be shipped, by its reason, which comes from a closed set.
+func (m *sinkMetrics) gap(name string, g journal.Gap) {
+	m.set.GetOrCreateCounter(fmt.Sprintf("%s{reason=%q}", name, g.Reason)).AddInt64(int64(g.To - g.From + 1))
 }
 
 // Lag is how far a sink is behind its source.

@@ -1,8 +1,9 @@
-// Package ship carries clicks from a journal to the sinks: rows into ClickHouse, live counters into Redis.
+// Package ship carries clicks and conversions from their journals to the sinks: rows into ClickHouse, and of clicks
+// live counters into Redis.
 //
 // # Promise
 //
-// Every record of the source stands exactly once in ClickHouse and is counted exactly once in Redis,
+// Every record of the source stands exactly once in ClickHouse and, a click, is counted exactly once in Redis,
 // whatever is killed, cut off or answered too late meanwhile; what cannot stand there is an explained
 // gap. A sink's cursor moves only after the sink has confirmed, and after what was confirmed has been written down in
 // shipments. Memory is bounded by one batch a sink, however far behind it is.
@@ -10,7 +11,7 @@
 // # ClickHouse
 //
 // A batch is one range of seq of one node, fixed (and written down on this machine) before it is first sent, and split by the
-// month of its clicks. Each part is one insert of one block, whose query id and deduplication token
+// month of its records. Each part is one insert of one block, whose query id and deduplication token
 // are node:first-last:YYYYMM. A token alone is not enough: the window is finite, and another split passes it
 // (https://github.com/ClickHouse/ClickHouse/issues/113084). Nor is asking: an insert that timed out can
 // commit after the question. So a sink that does not know what has landed, which is so at its start and after any error,
@@ -37,8 +38,9 @@ import (
 
 // The names of the sinks, which are those of their cursors.
 const (
-	SinkClickHouse = "clickhouse"
-	SinkRedis      = "redis"
+	SinkClickHouse  = "clickhouse"
+	SinkRedis       = "redis"
+	SinkConversions = "conversions" // ClickHouse too, of a journal of conversions
 )
 
 // Source is where records come from: a journal, or a file that is imported.

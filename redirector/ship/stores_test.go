@@ -19,7 +19,6 @@ import (
 	"fairlead/cmd/stores/storestest"
 	"fairlead/redirector/enrich"
 	"fairlead/redirector/enrich/enrichtest"
-	"fairlead/schema"
 	"fairlead/schema/clickhouse"
 )
 
@@ -44,11 +43,53 @@ type rig struct {
 	proxy *proxy
 	data  *enrich.Data
 	log   *logBook
+	kind  kind
+	reads fact // of the kind
+}
+
+// kind is what a rig ships.
+type kind struct {
+	*table
+	tag, at string // columns
+	records func(i, n int, at time.Time) [][]byte
+	open    func(driver.Conn, ClickHouseOptions) *ClickHouse
+	fact    func(testing.TB) fact
+}
+
+var kinds = map[string]kind{
+	"clicks": {
+		&clicksTable, "click_tag", "clicked_at", records, NewClickHouse,
+		func(t testing.TB) fact { return newClicks(enrichtest.Data(t)) },
+	},
+	"conversions": {
+		&conversionsTable, "record_hash", "received_at", conversionRecords, NewConversions,
+		func(testing.TB) fact { return &conversions{} },
+	},
+}
+
+// ofEachKind runs a test for clicks and for conversions.
+func ofEachKind(t *testing.T, test func(t *testing.T, r *rig)) {
+	for name, k := range kinds {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.kind = k
+			test(t, r)
+		})
+	}
+}
+
+// tagOf is the tag of a record that can be read.
+func (r *rig) tagOf(rec []byte) (tag uint64, ok bool) {
+	if r.reads == nil {
+		r.reads = r.kind.fact(r.t)
+	}
+	at, tag, err := r.reads.decode(rec)
+	return tag, err == nil && at < latest
 }
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{t: t, store: storestest.ClickHouse(t).Fresh(t), data: enrichtest.Data(t), log: &logBook{}}
+	r := &rig{t: t, store: storestest.ClickHouse(t).Fresh(t), data: enrichtest.Data(t), log: &logBook{}, kind: kinds["clicks"]}
 	r.conn = r.store.Conn(t)
 	if err := clickhouse.Apply(t.Context(), r.conn, clickhouse.Options{}); err != nil {
 		t.Fatal(err)
@@ -81,7 +122,7 @@ func (r *rig) sink(conn driver.Conn, src Source, set ...func(*ClickHouseOptions)
 	for _, f := range set {
 		f(&opt)
 	}
-	return NewClickHouse(conn, opt)
+	return r.kind.open(conn, opt)
 }
 
 // drain ships all that the source has.
@@ -98,8 +139,8 @@ func (r *rig) drainErr(s *ClickHouse) error {
 	return s.Drain(ctx)
 }
 
-// exactlyOnce fails the test unless every click of the source stands once in clicks, and every seq is covered by
-// shipments and by either a click or a gap.
+// exactlyOnce fails the test unless every record of the source stands once in its table, and every seq is covered by
+// shipments and by either a record or a gap.
 func (r *rig) exactlyOnce(src *memory) {
 	r.t.Helper()
 	type key struct {
@@ -112,13 +153,12 @@ func (r *rig) exactlyOnce(src *memory) {
 		if e.reason != "" {
 			continue
 		}
-		var c schema.Click
-		if schema.DecodeClick(&c, e.rec) == nil {
-			want[key{string(e.node), e.from}] = c.Tag
+		if tag, ok := r.tagOf(e.rec); ok {
+			want[key{string(e.node), e.from}] = tag
 		}
 		last = max(last, e.to)
 	}
-	rows, err := r.conn.Query(r.t.Context(), "SELECT node, seq, click_tag FROM fairlead.clicks")
+	rows, err := r.conn.Query(r.t.Context(), fmt.Sprintf("SELECT node, seq, %s FROM fairlead.%s", r.kind.tag, r.kind.name))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -148,27 +188,27 @@ func (r *rig) exactlyOnce(src *memory) {
 		}
 	}
 	if missing+doubled > 0 {
-		r.t.Errorf("%d clicks of %d are missing, %d stand there more than once\n%s", missing, len(want), doubled, r.log)
+		r.t.Errorf("%d %s of %d are missing, %d stand there more than once\n%s", missing, r.kind.name, len(want), doubled, r.log)
 	}
 	r.shipmentsAddUp()
 }
 
-// shipmentsAddUp recounts the clicks of every shipment, and looks for holes between them.
+// shipmentsAddUp recounts the records of every shipment, and looks for holes between them.
 func (r *rig) shipmentsAddUp() {
 	r.t.Helper()
 	type span struct {
 		first, last uint64
 	}
 	spans := map[string][]span{}
-	rows, err := r.conn.Query(r.t.Context(), `
+	rows, err := r.conn.Query(r.t.Context(), strings.NewReplacer("clicks", r.kind.name, "click_tag", r.kind.tag, "clicked_at", r.kind.at).Replace(`
 		SELECT s.node, s.month, s.first_seq, s.last_seq, s.rows, s.checksum, c.n, c.x
-		FROM (SELECT * FROM fairlead.shipments FINAL WHERE month > 0) AS s
+		FROM (SELECT * FROM fairlead.shipments FINAL WHERE month > 0 AND fact = 'clicks') AS s
 		LEFT JOIN (
 			SELECT s.node AS node, s.month AS month, s.first_seq AS first_seq, s.last_seq AS last_seq, count() AS n, groupBitXor(c.click_tag) AS x
-			FROM fairlead.clicks AS c JOIN (SELECT * FROM fairlead.shipments FINAL WHERE month > 0) AS s ON c.node = s.node AND toYYYYMM(c.clicked_at) = s.month
+			FROM fairlead.clicks AS c JOIN (SELECT * FROM fairlead.shipments FINAL WHERE month > 0 AND fact = 'clicks') AS s ON c.node = s.node AND toYYYYMM(c.clicked_at) = s.month
 			WHERE c.seq BETWEEN s.first_seq AND s.last_seq
 			GROUP BY node, month, first_seq, last_seq
-		) AS c ON s.node = c.node AND s.month = c.month AND s.first_seq = c.first_seq AND s.last_seq = c.last_seq`)
+		) AS c ON s.node = c.node AND s.month = c.month AND s.first_seq = c.first_seq AND s.last_seq = c.last_seq`))
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -1,0 +1,15 @@
+SELECT greatest(
+    (
+        SELECT max(last_seq)
+        FROM fairlead.shipments
+        WHERE node = @node
+          AND last_seq >= @first
+    ),
+    (
+        SELECT max(seq)
+        FROM fairlead.conversions
+        WHERE node = @node
+          AND seq >= @first
+          AND received_at >= fromUnixTimestamp64Milli(toInt64(@since), 'UTC')
+    )
+)
