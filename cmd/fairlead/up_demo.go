@@ -74,7 +74,7 @@ func (u *up) serveShop(ctx context.Context, d *deployment, failed chan<- error) 
 	return nil
 }
 
-// seed stores the program's settings and its click key at the first start, and sees to it that Redis has
+// seed stores the program's settings, its click key and its secret at the first start, and sees to it that Redis has
 // the whole directory.
 func seed(ctx context.Context, d *deployment, demoShop string) error {
 	p := programOf(d.Config.Program)
@@ -85,6 +85,9 @@ func seed(ctx context.Context, d *deployment, demoShop string) error {
 		return err
 	}
 	if err := d.Directory.EnsureClickKey(ctx); err != nil {
+		return err
+	}
+	if err := d.Directory.EnsureSecret(ctx); err != nil {
 		return err
 	}
 	_, err := d.Directory.Heal(ctx)
