@@ -84,7 +84,7 @@ func (c *conn) SetDeadline(t time.Time) error {
 
 // Read lets the other connections have their turn once it has answered: by then the next request has often
 // come, which saves a read that finds nothing, and a wait for the poller. With 64 busy
-// connections a request takes a tenth less CPU, see the README of cmd/bench.
+// connections a request takes a twentieth to a tenth less CPU, see the README of cmd/bench.
 func (c *conn) Read(b []byte) (int, error) {
 	if c.answered.Load() {
 		c.answered.Store(false)
