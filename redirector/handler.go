@@ -22,6 +22,7 @@ type hit struct {
 	head bool   // HEAD: answered, not counted
 
 	circular bool // the homepage is the very address that was asked for
+	apart    bool // a Route answered: its time is not a redirect's
 
 	facts  facts
 	params params.Reader
@@ -250,7 +251,9 @@ func (s *Server) done(h *hit) {
 		s.log.Error("BUG: a request was redirected to the homepage and not recorded", "panic", p, "stack", string(debug.Stack()))
 		h.count.add(s.rescue(h))
 	}
-	h.count.took(s.since(h.now))
+	if !h.apart {
+		h.count.took(s.since(h.now))
+	}
 	h.reset()
 	s.hits.Put(h)
 }
@@ -271,7 +274,7 @@ func (s *Server) rescue(h *hit) outcome {
 
 // reset drops everything that belongs to the request.
 func (h *hit) reset() {
-	h.ctx, h.path, h.raw, h.view, h.head, h.circular = nil, nil, nil, nil, false, false
+	h.ctx, h.path, h.raw, h.view, h.head, h.circular, h.apart = nil, nil, nil, nil, false, false, false
 	h.link, h.to = links.Link{}, links.Destination{}
 	h.click = schema.Click{}
 	h.facts.reset()

@@ -21,6 +21,7 @@ type outcome uint8
 const (
 	outcomeHead     = outcome(schema.VerdictExpired) + 1 + iota // answered, not counted
 	outcomeOwn                                                  // robots.txt, favicon.ico
+	outcomeRoute                                                // a Route's; it counts for itself
 	outcomeNotFound                                             // a path that the edge keeps for itself
 	outcomeBadMethod
 	outcomeBadRequest  // could not be read
@@ -37,6 +38,8 @@ func (o outcome) String() string {
 		return "head"
 	case outcomeOwn:
 		return "own"
+	case outcomeRoute:
+		return "route"
 	case outcomeNotFound:
 		return "not_found"
 	case outcomeBadMethod:

@@ -25,15 +25,13 @@ func (s *Server) serveOwn(h *hit) outcome {
 // own answers the paths that the edge keeps for itself. They cannot be slugs; own is false for all
 // others.
 func (s *Server) own(h *hit) (out outcome, own bool) {
-	first := h.path
-	for i, b := range first {
-		if b == '/' {
-			first = first[:i]
-			break
-		}
-	}
-	if !schema.Reserved(first) {
+	if !reserved(h.path) {
 		return 0, false
+	}
+	h.text = append(h.text[:0], h.path...)
+	foldASCII(h.text)
+	if r, ok := s.routes[string(h.text)]; ok {
+		return s.serveRoute(h, r), true
 	}
 	get := h.head || h.ctx.IsGet()
 	switch {
@@ -47,11 +45,19 @@ func (s *Server) own(h *hit) (out outcome, own bool) {
 		h.ctx.SetBodyString(favicon)
 		return outcomeOwn, true
 	}
-	h.ctx.Response.Header.SetCanonical(headerCacheControl, noStore)
-	h.ctx.SetStatusCode(fasthttp.StatusNotFound)
-	h.ctx.SetContentType("application/json")
-	h.ctx.SetBodyString(`{"error":{"code":"not_found","message":"There is nothing at this address."}}`)
+	h.refuse(fasthttp.StatusNotFound, "not_found", "There is nothing at this address.")
 	return outcomeNotFound, true
+}
+
+// reserved reports whether a path begins with a part that the edge keeps for itself.
+func reserved(path []byte) bool {
+	for i, b := range path {
+		if b == '/' {
+			path = path[:i]
+			break
+		}
+	}
+	return schema.Reserved(path)
 }
 
 var publicDay = []byte("public, max-age=86400")

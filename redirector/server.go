@@ -25,6 +25,8 @@ type Server struct {
 	ids  *schema.ClickIDs
 	hits sync.Pool
 
+	routes map[string]Route // by path in lower case; does not change once Serve runs
+
 	// nobodys tags the ids in answers to HEAD: drawn at the start and known to this Server alone, so that no
 	// check anywhere accepts them.
 	nobodys schema.ClickKey
@@ -199,6 +201,10 @@ func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
 		status, text = fasthttp.StatusRequestTimeout, "This request took too long to arrive.\n"
 	}
 	ctx.Response.Reset()
+	if path, _, _ := split(ctx.Request.Header.RequestURI()); status == fasthttp.StatusRequestEntityTooLarge && len(s.routes) > 0 && reserved(trimSlashes(path)) {
+		(&hit{ctx: ctx}).refuse(status, "bad_request", fmt.Sprintf("The body is longer than %d bytes.", s.opt.Limits.BodyBytes))
+		return
+	}
 	ctx.Response.Header.SetCanonical(headerCacheControl, noStore)
 	ctx.SetStatusCode(status)
 	ctx.SetContentType("text/plain; charset=utf-8")

@@ -1,0 +1,63 @@
+package redirector
+
+import (
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"fairlead/schema"
+)
+
+// Call is a request for a path that the edge keeps for itself.
+type Call struct {
+	Ctx  *fasthttp.RequestCtx
+	Now  time.Time
+	From netip.Addr // whose request it is; zero: not known
+}
+
+// Route answers a Call. It may wait for a disk, never for a store.
+type Route func(Call)
+
+// Route makes r answer a path, whatever the method: "track/lead", in lower case. Its first part has to be one that
+// slugs cannot begin with. All routes are named before Serve.
+func (s *Server) Route(path string, r Route) {
+	first, _, _ := strings.Cut(path, "/")
+	if !schema.Reserved([]byte(first)) {
+		panic("BUG: the path " + path + " may be a link's")
+	}
+	if s.routes == nil {
+		s.routes = map[string]Route{}
+	}
+	s.routes[path] = r
+}
+
+// serveRoute answers a path that somebody has a Route for. A bug there must not look like success.
+func (s *Server) serveRoute(h *hit, r Route) (out outcome) {
+	if s.closed.Load() {
+		return h.unavailable()
+	}
+	out, h.apart = outcomeRoute, true
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("BUG: a request was not answered", "path", string(h.path), "panic", p, "stack", string(debug.Stack()))
+			h.ctx.Response.Reset()
+			h.refuse(fasthttp.StatusInternalServerError, "internal_server_error", "This request could not be answered. Send it again.")
+			out = outcomePanic
+		}
+	}()
+	h.facts.read(h.ctx)
+	from, _ := s.client(h)
+	r(Call{Ctx: h.ctx, Now: h.now, From: from})
+	return out
+}
+
+// refuse answers with an error in the form of the track API.
+func (h *hit) refuse(status int, code, message string) {
+	h.ctx.Response.Header.SetCanonical(headerCacheControl, noStore)
+	h.ctx.SetStatusCode(status)
+	h.ctx.SetContentType("application/json")
+	h.ctx.SetBodyString(`{"error":{"code":"` + code + `","message":"` + message + `"}}`)
+}
