@@ -112,11 +112,23 @@ type Program struct {
 	// SlugCase says whether a link answers to its slug in any case (SlugsInsensitive, or empty) or only as it is
 	// written (SlugsSensitive). Either way no two slugs differ by their case alone.
 	SlugCase SlugCase `json:"slug_case,omitempty"`
+	// SaleBase is what of a payment a payment processor's webhook reports as the sale; empty is SaleSubtotal. Whoever
+	// reports an amount by the API says the sale themselves.
+	SaleBase SaleBase `json:"sale_base,omitempty"`
 	// RespectGPC leaves the visitor hash out for shoppers whose browser sends Sec-GPC or DNT.
 	RespectGPC bool `json:"respect_gpc"`
 	// Demo marks a deployment made by `fairlead up --demo`.
 	Demo bool `json:"demo,omitempty"`
 }
+
+// SaleBase is what of a payment is a sale: what a partner's part is reckoned from.
+type SaleBase string
+
+// The bases of sales.
+const (
+	SaleSubtotal SaleBase = "subtotal" // after discounts, without tax and shipping
+	SaleTotal    SaleBase = "total"    // all that is charged
+)
 
 // SlugCase is whether the case of a slug's letters matters to whoever follows a link.
 type SlugCase string

@@ -2,6 +2,7 @@ package links
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -84,6 +85,8 @@ type Program struct {
 	Key        schema.ClickKey // tags new click ids
 	Zone       *time.Location
 	RespectGPC bool
+	Currency   string          // ISO 4217
+	SaleBase   schema.SaleBase // never empty
 
 	caseCounts   bool // of slugs
 	destinations *schema.Destinations
@@ -127,7 +130,7 @@ func compileProgram(p *schema.Program, keys map[uint32]schema.StoredClickKey, al
 	}
 	return &Program{
 		Homepage: homepage, Param: []byte(p.Param), AlsoParam: []byte(p.AlsoParam),
-		Key: key, Zone: zone, RespectGPC: p.RespectGPC, caseCounts: p.SlugCase == schema.SlugsSensitive, destinations: destinations,
+		Key: key, Zone: zone, RespectGPC: p.RespectGPC, Currency: p.Currency, SaleBase: cmp.Or(p.SaleBase, schema.SaleSubtotal), caseCounts: p.SlugCase == schema.SlugsSensitive, destinations: destinations,
 		stored: p, keys: slices.Collect(maps.Values(keys)),
 	}, nil
 }

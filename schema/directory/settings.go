@@ -29,6 +29,7 @@ func DefaultProgram() schema.Program {
 		PayoutMinimum:  2500,
 		Param:          "fl_click",
 		SlugCase:       schema.SlugsInsensitive,
+		SaleBase:       schema.SaleSubtotal,
 		RespectGPC:     true,
 	}
 }
@@ -84,6 +85,13 @@ func CheckProgram(p schema.Program, allowLoopback bool) (schema.Program, error) 
 	}
 	if p.Touch != "last" && p.Touch != "first" {
 		return p, invalid("touch", "touch %q is neither last nor first.", p.Touch)
+	}
+	switch p.SaleBase {
+	case "":
+		p.SaleBase = schema.SaleSubtotal
+	case schema.SaleSubtotal, schema.SaleTotal:
+	default:
+		return p, invalid("sale_base", "sale_base %q is neither subtotal nor total.", p.SaleBase)
 	}
 	switch p.SlugCase {
 	case "":
@@ -199,6 +207,12 @@ func Settings() []Setting {
 			}},
 		text("param", "query parameter that carries the click id", func(p *schema.Program) *string { return &p.Param }),
 		text("also_param", "a second name for it, such as dub_id or via; empty: none", func(p *schema.Program) *string { return &p.AlsoParam }),
+		{"sale_base", "what of a payment that Stripe or Shopify reports is the sale: subtotal (after discounts, without tax and shipping) or total",
+			func(p schema.Program) string { return string(cmp.Or(p.SaleBase, schema.SaleSubtotal)) },
+			func(p *schema.Program, v string) error {
+				p.SaleBase = schema.SaleBase(strings.TrimSpace(v))
+				return nil
+			}},
 		{"slug_case", "insensitive: /Ada and /ada are one link; sensitive: a link answers only as it is written (no two links differ by case alone, so changing this confuses none)",
 			func(p schema.Program) string { return string(cmp.Or(p.SlugCase, schema.SlugsInsensitive)) },
 			func(p *schema.Program, v string) error {
