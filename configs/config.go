@@ -152,6 +152,7 @@ type Program struct {
 	Param          string   `mapstructure:"param"`
 	AlsoParam      string   `mapstructure:"also_param"`
 	SlugCase       string   `mapstructure:"slug_case"`
+	SaleBase       string   `mapstructure:"sale_base"`
 	RespectGPC     bool     `mapstructure:"respect_gpc"`
 }
 

@@ -275,7 +275,7 @@ func TestAdminsFromTheShell(t *testing.T) {
 func TestTheProgramFromTheShell(t *testing.T) {
 	o := newOffice(t)
 	const program = `{"name":"%s","homepage":"https://shop.example/","allowed_domains":["shop.example"%s],"currency":"EUR","zone":"%s",
-		"window_days":90,"touch":"last","hold_days":30,"payout_day":13,"payout_minimum":1050,"param":"fl_click","slug_case":"%s","respect_gpc":true}`
+		"window_days":90,"touch":"last","hold_days":30,"payout_day":13,"payout_minimum":1050,"param":"fl_click","sale_base":"subtotal","slug_case":"%s","respect_gpc":true}`
 	o.json(fmt.Sprintf(program, "Ada = fun", `,"apps.example/x"`, "Europe/Berlin", "insensitive"), "program", "set", "name=Ada = fun", "currency=eur", "payout_minimum=10.50",
 		"zone=Europe/Berlin", "allowed_domains=shop.example,apps.example/x")
 	o.json(fmt.Sprintf(program, "Ada = fun", `,"apps.example/x"`, "Europe/Berlin", "insensitive"), "program", "show")
@@ -287,6 +287,7 @@ func TestTheProgramFromTheShell(t *testing.T) {
 	o.fails("payout_day 31 is not between 1 and 28", "program", "set", "name=Other", "payout_day=31")
 	o.fails(`"touch" is not of the form key=value`, "program", "set", "touch")
 	o.fails(`slug_case "SENSITIVE" is neither insensitive nor sensitive`, "program", "set", "slug_case=SENSITIVE")
+	o.fails(`sale_base "gross" is neither subtotal nor total`, "program", "set", "sale_base=gross")
 	o.fails("requires at least 1 arg", "program", "set")
 	if out := o.says("program", "show"); !strings.Contains(out, "Ada = fun") {
 		t.Errorf("settings that were refused together were changed: %s", out)

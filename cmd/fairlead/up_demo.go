@@ -100,7 +100,7 @@ func programOf(c configs.Program) schema.Program {
 		Name: c.Name, Homepage: c.Homepage, AllowedDomains: c.AllowedDomains,
 		Currency: c.Currency, Zone: c.Zone, WindowDays: c.WindowDays, Touch: c.Touch,
 		HoldDays: c.HoldDays, PayoutDay: c.PayoutDay, PayoutMinimum: c.PayoutMinimum,
-		Param: c.Param, AlsoParam: c.AlsoParam, SlugCase: schema.SlugCase(c.SlugCase), RespectGPC: c.RespectGPC,
+		Param: c.Param, AlsoParam: c.AlsoParam, SlugCase: schema.SlugCase(c.SlugCase), SaleBase: schema.SaleBase(c.SaleBase), RespectGPC: c.RespectGPC,
 	}
 }
 
