@@ -55,8 +55,10 @@ bench: deps build ## the benchmarks, nginx and bare fasthttp beside the redirect
 	$(GO) build -o bin/bench ./cmd/bench
 	bin/bench all --report bin/bench.json
 
-chaos: deps bin/.installed ## the fault tests at full length
-	FAIRLEAD_CHAOS=1 $(GO) test -race -timeout 3h ./...
+chaos: deps bin/.installed ## the fault tests at full length, and the report of what came of them
+	@report=$$(mktemp); \
+	FAIRLEAD_CHAOS=1 CHAOS_REPORT=$$report $(GO) test -race -timeout 3h ./...; failed=$$?; \
+	echo; sort $$report; rm -f $$report; exit $$failed
 
 clean: ## removes what was built and installed; deployments stay
 	rm -rf bin node_modules

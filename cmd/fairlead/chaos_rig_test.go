@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"fairlead/aggregator/verify"
 	"fairlead/cmd/chaostest"
@@ -73,8 +72,6 @@ redirector:
   journal: {segment_bytes: 4194304, sync_every: 20ms}
 clickhouse: {addrs: [%q], password: %q}
 redis: {addrs: [%q], password: %q}
-aggregator:
-  jobs: {rollup: "@every 1s", heal: "@every 2s"}
 `, filepath.Join(r.dir, "edge"), clickHouse, r.ch.Password(), redis, r.redis.Password())
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		r.t.Fatal(err)
@@ -99,11 +96,6 @@ func (r *rig) redirector(settings string) *machine {
 	return newProcess(r.t, r.dir, "redirector", "--config", settings, "--listen", "127.0.0.1:"+ports[0], "--ops-listen", "127.0.0.1:"+ports[1])
 }
 
-// aggregator prepares an aggregator.
-func (r *rig) aggregator(settings string) *machine {
-	return newProcess(r.t, r.dir, "aggregator", "--config", settings, "--ops-listen", "127.0.0.1:"+freePorts(r.t, 1)[0])
-}
-
 // open connects to the stores as the commands do.
 func (r *rig) open() *deployment {
 	r.t.Helper()
@@ -114,14 +106,6 @@ func (r *rig) open() *deployment {
 	}
 	r.t.Cleanup(func() { d.Close() })
 	return d
-}
-
-// awaitAll waits until ClickHouse has as many clicks as were answered.
-func (r *rig) awaitAll(d *deployment, l *clickLoad) {
-	r.t.Helper()
-	eventually(r.t, 2*time.Minute, "every answered click is in ClickHouse", func() bool {
-		return count(r.t, d, "SELECT count() FROM fairlead.clicks WHERE sub_id != ''") >= uint64(len(l.answered()))
-	})
 }
 
 // account is what came of a load.

@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"fairlead/cmd/stores"
 	"fairlead/cmd/stores/storestest"
 )
@@ -31,6 +33,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(runAsProgram) != "" {
 		os.Exit(runWith(&global{faults: plantedFaults()}, os.Args[1:], os.Stdout, os.Stderr))
 	}
+	redis.SetLogger(quietRedis{})
 	if err := pointAtInstalled(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"fairlead/cmd/chaostest"
 	"fairlead/schema"
 )
 
@@ -150,10 +151,7 @@ func TestNothingIsLostOrDoubledWhileEveryPartIsKilled(t *testing.T) {
 	})
 
 	load := startLoad(t, m.flag("--listen"), 4)
-	rounds := 3
-	if os.Getenv("FAIRLEAD_CHAOS") != "" {
-		rounds = 60
-	}
+	rounds := chaostest.Times(3, 60)
 	for round := range rounds {
 		load.until(300)
 		for _, child := range children(t, m.cmd.Process.Pid) {
@@ -211,7 +209,7 @@ func TestNothingIsLostOrDoubledWhileEveryPartIsKilled(t *testing.T) {
 	if !v.OK || v.Gaps != 0 || v.Doubles != 0 {
 		t.Errorf("verify says %+v", v)
 	}
-	t.Logf("%d clicks answered over %d kills of everything, %d stored", len(answered), rounds, len(stored))
+	chaostest.Report(t, "%d times the stores and then the whole deployment died by SIGKILL under load; %d clicks answered, %d stored", rounds, len(answered), len(stored))
 	m.stop()
 }
 

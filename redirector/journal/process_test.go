@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"fairlead/cmd/chaostest"
 )
 
 func child(t *testing.T, what, dir string) *exec.Cmd {
@@ -129,7 +131,7 @@ func TestSIGKILLTakesNothingAnswered(t *testing.T) {
 			t.Errorf("number %d: got %q, answered for %q", seq, found[seq], want)
 		}
 	}
-	t.Logf("%d kills, %d answered, %d handed out, sink at %d", kills, len(answered), next-1, l.Cursor("a"))
+	chaostest.Report(t, "%d SIGKILLs of a process that appends; %d numbers answered, %d handed out, sink at %d", kills, len(answered), next-1, l.Cursor("a"))
 }
 
 func readAnswer(in io.Reader) (seq uint64, payload string, err error) {
