@@ -253,18 +253,17 @@ func (r *Reader) TeamMonth(ctx context.Context, m schema.Month, ids []schema.Par
 	return t, nil
 }
 
-// CompleteTo returns up to when the rollups contain every hit that was answered; the zero time before
-// the first rollup. When Redis does not know, ClickHouse says what has landed.
+// CompleteTo returns up to when the rollups contain every hit that was answered; the zero time when the last
+// rollup has not said so. What has landed in ClickHouse is no answer: the rollups may be behind it.
 func (r *Reader) CompleteTo(ctx context.Context) (time.Time, error) {
 	ms, err := r.rdb.HGet(ctx, r.keys.Rollup(), schema.RollupCompleteTo).Int64()
-	if err == nil {
-		return time.UnixMilli(ms).UTC(), nil
+	if errors.Is(err, redis.Nil) || err == nil && ms == 0 {
+		return time.Time{}, nil
 	}
-	t, err := clickhouse.CompleteTo(ctx, r.ch)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read up to when the figures are complete: %w", err)
 	}
-	return t, nil
+	return time.UnixMilli(ms).UTC(), nil
 }
 
 // Today returns a partner's clicks of the running day, as they arrive. It is not known while the live
