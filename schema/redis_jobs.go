@@ -14,6 +14,9 @@ func (k Keys) Rollup() string { return k.Prefix + "rollup" }
 const (
 	RollupGeneration = "generation"
 	RollupCompleteTo = "complete_to"
+	// The same of what was referred and sold: token of the last run that changed something, and up to when every report is in it.
+	SalesGeneration = "sales_generation"
+	SalesCompleteTo = "sales_complete_to"
 )
 
 // Jobs is the hash of the aggregator's jobs: name → JSON of its last run.

@@ -62,7 +62,7 @@ type Decision struct {
 	Sale       string // conversion id of the sale
 	Binds      bool   // the customer becomes the partner's here
 	Amount     int64  // minor units of Currency, never negative
-	Currency   string // the program's; empty: no amount
+	Currency   string // the program's at OccurredAt; empty: of what counts as nothing
 	Rate       Rate   // by which Amount was found
 }
 

@@ -163,6 +163,7 @@ func (c *customer) replaced(t *thing) {
 func (c *customer) credit(t *thing) {
 	found := c.find(t)
 	d := &t.decision
+	d.Currency = c.w.programAt(t.OccurredAt).Currency
 	d.Reason, d.Coupon, d.Claim = found.reason, found.coupon, found.claim
 	d.Click, d.ClickedAt, d.Link = found.click.id, found.click.at, found.click.link
 	d.State = schema.StateUnattributed
@@ -288,11 +289,10 @@ func (c *customer) byClick(t *thing) credit {
 // price finds a sale's amount in the program's currency.
 func (c *customer) price(t *thing) {
 	d := &t.decision
-	program := c.w.programAt(t.OccurredAt)
-	d.Currency = program.Currency
 	if t.Amount == 0 {
 		return
 	}
+	program := c.w.programAt(t.OccurredAt)
 	reason := schema.ReasonNoRate
 	day := schema.DayOf(time.UnixMilli(t.OccurredAt), program.Location())
 	if rate, ok := c.w.Rates.Find(Pair{t.Currency, program.Currency}, day); ok {

@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS fairlead.attributions{{.OnCluster}}
     sale_id        String                  COMMENT 'conversion_id of the sale: of a refund the one it belongs to, of a sale that stands its own, empty: none; source: aggregator; privacy: pseudonymous' CODEC(ZSTD(1)),
     binds          Bool                    COMMENT 'The customer becomes the partner''s here: counted as Referred on this day; source: aggregator; privacy: none' CODEC(ZSTD(1)),
     amount         Int64                   COMMENT 'Amount in the program''s currency, never negative: a sale''s, what a refund takes back, what is restored; unit: minor units of currency; source: aggregator; privacy: none' CODEC(ZSTD(1)),
-    currency       LowCardinality(String)  COMMENT 'The program''s currency at occurred_at; unit: ISO 4217, empty: no amount; source: aggregator; privacy: none' CODEC(ZSTD(1)),
+    currency       LowCardinality(String)  COMMENT 'The program''s currency at occurred_at; unit: ISO 4217, empty: of what counts as nothing; source: aggregator; privacy: none' CODEC(ZSTD(1)),
     rate           Decimal(27, 12)         COMMENT 'What one main unit of the reported currency was worth, 0: no amount; unit: main units of currency; source: rates; privacy: none' CODEC(ZSTD(1)),
     INDEX token token TYPE minmax GRANULARITY 1,
     INDEX partner_id partner_id TYPE bloom_filter(0.01) GRANULARITY 1,

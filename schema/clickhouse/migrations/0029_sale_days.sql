@@ -3,7 +3,7 @@ CREATE TABLE IF NOT EXISTS fairlead.sale_days{{.OnCluster}}
     partner_id  UInt32                  COMMENT 'Partner, 0: nobody, the sales that nobody is credited for; source: attributions; privacy: none' CODEC(Delta, ZSTD(1)),
     link_id     UInt32                  COMMENT 'Link of the click that decided, 0: a coupon, a claim or the merchant''s word did, or nobody is credited; source: attributions; privacy: none' CODEC(Delta, ZSTD(1)),
     day         Date                    COMMENT 'Calendar day of occurred_at; zone: the program''s; source: attributions; privacy: none' CODEC(Delta, ZSTD(1)),
-    currency    LowCardinality(String)  COMMENT 'The program''s currency on that day; unit: ISO 4217, empty: of what has no amount; source: attributions; privacy: none' CODEC(ZSTD(1)),
+    currency    LowCardinality(String)  COMMENT 'The program''s currency on that day; unit: ISO 4217; source: attributions; privacy: none' CODEC(ZSTD(1)),
     referred    UInt64                  COMMENT 'Customers who became the partner''s on this day: Referred; unit: count; source: attributions; privacy: none' CODEC(T64, ZSTD(1)),
     leads       UInt64                  COMMENT 'Leads; unit: count; source: attributions; privacy: none' CODEC(T64, ZSTD(1)),
     sales       UInt64                  COMMENT 'Sales; unit: count; source: attributions; privacy: none' CODEC(T64, ZSTD(1)),

@@ -1,0 +1,1 @@
+SELECT arrayJoin(arrayMap(alias -> cityHash64(alias), {aliases:Array(String)}))
