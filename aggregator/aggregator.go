@@ -22,6 +22,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/robfig/cron/v3"
 
+	"fairlead/aggregator/attribute"
 	"fairlead/aggregator/live"
 	"fairlead/aggregator/rollup"
 	"fairlead/aggregator/verify"
@@ -40,6 +41,8 @@ type Options struct {
 	Schedule map[string]string
 	// HealDirectory brings the directory in Redis up to ClickHouse's, and answers how many entries it sent.
 	HealDirectory func(ctx context.Context) (int, error)
+	// ClaimArrived is told that the customer of a waiting referral claim has arrived.
+	ClaimArrived func(ctx context.Context, claim uint32) error
 	Now           func() time.Time // time.Now when nil
 }
 
@@ -48,9 +51,10 @@ const Off = "off"
 
 // The names of the jobs.
 const (
-	JobRollup = "rollup" // figures of what was shipped
-	JobHeal   = "heal"   // the directory and the live counters in Redis, where they lack something
-	JobVerify = "verify" // everything counted anew
+	JobRollup    = "rollup"    // figures of what was shipped
+	JobAttribute = "attribute" // who is credited for what was reported, and the figures of that
+	JobHeal      = "heal"      // the directory and the live counters in Redis, where they lack something
+	JobVerify    = "verify"    // everything counted anew
 )
 
 // Aggregator runs the jobs.
@@ -74,11 +78,15 @@ func New(opt Options) (*Aggregator, error) {
 func (a *Aggregator) table() []*job {
 	opt := a.opt
 	rollups := rollup.New(rollup.Options{ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Logger: opt.Logger})
+	credits := attribute.New(attribute.Options{
+		ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Logger: opt.Logger, ClaimArrived: opt.ClaimArrived,
+	})
 	counters := live.New(live.Options{ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Logger: opt.Logger, Now: opt.Now})
 	check := verify.New(verify.Options{ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Rollup: rollups, Logger: opt.Logger, Now: opt.Now})
 	return []*job{
 		{name: JobHeal, spec: "@every 10s", atStart: true, limit: time.Hour, run: heal(opt.HealDirectory, counters)},
 		{name: JobRollup, spec: "* * * * *", atStart: true, limit: time.Hour, run: rollUp(rollups)},
+		{name: JobAttribute, spec: "@every 10s", atStart: true, limit: time.Hour, run: credit(credits)},
 		{name: JobVerify, spec: "30 3 * * *", limit: 6 * time.Hour, run: a.verify(check)},
 	}
 }

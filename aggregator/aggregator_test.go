@@ -143,7 +143,7 @@ func TestVerifyKeepsItsReport(t *testing.T) {
 func TestAJobThatAnotherProcessIsAtIsSkipped(t *testing.T) {
 	w := empty(t)
 	a := mustNew(t, options(t, w))
-	for _, job := range []string{JobRollup, JobVerify} {
+	for _, job := range []string{JobRollup, JobAttribute, JobVerify} {
 		held, err := lock.Acquire(t.Context(), w.Redis, w.Keys, job, time.Minute)
 		if err != nil {
 			t.Fatal(err)
@@ -219,7 +219,7 @@ func TestSchedulesThatCannotBeAreAllNamed(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, part := range []string{`job rollup: schedule "now and then"`, `job heal: schedule "@every"`, "job pay: there is none of that name, only heal, rollup, verify"} {
+	for _, part := range []string{`job rollup: schedule "now and then"`, `job heal: schedule "@every"`, "job pay: there is none of that name, only attribute, heal, rollup, verify"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("the error lacks %q: %v", part, err)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"fairlead/aggregator/attribute"
 	"fairlead/aggregator/live"
 	"fairlead/aggregator/lock"
 	"fairlead/aggregator/rollup"
@@ -20,6 +21,17 @@ type result any
 func rollUp(r *rollup.Rollup) func(context.Context) (result, error) {
 	return func(ctx context.Context) (result, error) {
 		report, err := r.Run(ctx)
+		if report.Skipped {
+			return nil, err
+		}
+		return report, err
+	}
+}
+
+// credit is the job attribute.
+func credit(a *attribute.Attribute) func(context.Context) (result, error) {
+	return func(ctx context.Context) (result, error) {
+		report, err := a.Run(ctx)
 		if report.Skipped {
 			return nil, err
 		}

@@ -47,7 +47,35 @@ func rebuildCommand(open opener) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(c.OutOrStdout(), "%d days in %d months were counted anew in %.1f s\n", report.Days, len(report.Months), report.Took.Seconds())
+				bar = progress(c.ErrOrStderr(), "months of sales")
+				sales, err := newAttribute(d).RebuildDays(c.Context(), func(done, total int) {
+					bar.ChangeMax(total)
+					bar.Set(done)
+				})
+				bar.Finish()
+				if err != nil {
+					return err
+				}
+				report.Days, report.Took = report.Days+sales.Days, report.Took+sales.Took
+				_, err = fmt.Fprintf(c.OutOrStdout(), "%d days in %d months were counted anew in %.1f s\n", report.Days, len(report.Months)+len(sales.Months), report.Took.Seconds())
+				return err
+			}),
+		},
+		&cobra.Command{
+			Use:   "attributions",
+			Short: "Who is credited for each conversion, and the reports of referred and sold",
+			Args:  cobra.NoArgs,
+			RunE: on(open, func(c *cobra.Command, d *deployment, _ []string) error {
+				bar := progress(c.ErrOrStderr(), "reports")
+				report, err := newAttribute(d).Rebuild(c.Context(), func(done, total int) {
+					bar.ChangeMax(total)
+					bar.Set(done)
+				})
+				bar.Finish()
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(c.OutOrStdout(), "%d reports were decided anew, and %d months summed, in %.1f s\n", report.Reports, len(report.Months), report.Took.Seconds())
 				return err
 			}),
 		},

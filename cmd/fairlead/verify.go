@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fairlead/aggregator/attribute"
 	"fairlead/aggregator/live"
 	"fairlead/aggregator/rollup"
 	"fairlead/aggregator/verify"
@@ -73,6 +74,10 @@ func newVerify(d *deployment) *verify.Verify {
 
 func newRollup(d *deployment) *rollup.Rollup {
 	return rollup.New(rollup.Options{ClickHouse: d.CH, Redis: d.Redis, Keys: d.Keys, Logger: logger(d.Config.Log, io.Discard)})
+}
+
+func newAttribute(d *deployment) *attribute.Attribute {
+	return attribute.New(attribute.Options{ClickHouse: d.CH, Redis: d.Redis, Keys: d.Keys, Logger: logger(d.Config.Log, io.Discard)})
 }
 
 func newLive(d *deployment) *live.Live {
