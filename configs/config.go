@@ -23,16 +23,17 @@ var DefaultYAML string
 
 // Config is everything that one process is told. Fields are documented in default.yaml.
 type Config struct {
-	Dir        string     `mapstructure:"dir"`
-	Log        Log        `mapstructure:"log"`
-	Redirector Redirector `mapstructure:"redirector"`
-	Dashboard  Dashboard  `mapstructure:"dashboard"`
-	Ops        Ops        `mapstructure:"ops"`
-	ClickHouse ClickHouse `mapstructure:"clickhouse"`
-	Redis      Redis      `mapstructure:"redis"`
-	Data       Data       `mapstructure:"data"`
-	Aggregator Aggregator `mapstructure:"aggregator"`
-	Program    Program    `mapstructure:"program"`
+	Dir         string      `mapstructure:"dir"`
+	Log         Log         `mapstructure:"log"`
+	Redirector  Redirector  `mapstructure:"redirector"`
+	Conversions Conversions `mapstructure:"conversions"`
+	Dashboard   Dashboard   `mapstructure:"dashboard"`
+	Ops         Ops         `mapstructure:"ops"`
+	ClickHouse  ClickHouse  `mapstructure:"clickhouse"`
+	Redis       Redis       `mapstructure:"redis"`
+	Data        Data        `mapstructure:"data"`
+	Aggregator  Aggregator  `mapstructure:"aggregator"`
+	Program     Program     `mapstructure:"program"`
 }
 
 // Log says how the process speaks to its operator.
@@ -82,6 +83,17 @@ type Journal struct {
 	SegmentBytes int64         `mapstructure:"segment_bytes"`
 	MaxBytes     int64         `mapstructure:"max_bytes"`
 	SyncEvery    time.Duration `mapstructure:"sync_every"`
+}
+
+// Conversions is how a redirector takes what merchants report.
+type Conversions struct {
+	Journal ConversionJournal `mapstructure:"journal"`
+}
+
+// ConversionJournal is the redirector's log of conversions. Each is synced before it is answered.
+type ConversionJournal struct {
+	SegmentBytes int64 `mapstructure:"segment_bytes"`
+	MaxBytes     int64 `mapstructure:"max_bytes"`
 }
 
 // Dashboard is the pages.

@@ -73,6 +73,8 @@ func TestMistakesAreListedAllAtOnce(t *testing.T) {
 		`testdata/bad-unknown-key.yaml: unknown key "redirector.lisen"; did you mean "redirector.listen"?`)
 	f("", "FAIRLEAD_REDIRECTOR_LISTN=x", "environment: unknown variable FAIRLEAD_REDIRECTOR_LISTN")
 	f("testdata/bad-many.yaml", "",
+		`conversions.journal.max_bytes is "9000": 0, or at least three segments`,
+		`conversions.journal.segment_bytes is "5000": a multiple of 4096 from 1048576 to 1073741824`,
 		`log.level is "loud": debug, info, warn or error`,
 		`redirector.journal.sync_every is "1h0m0s": from 1ms to 10s`,
 		`redirector.leave is "soon": auto, or from 0s to 10m`,

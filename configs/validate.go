@@ -77,11 +77,16 @@ func (c *Config) Validate() Mistakes {
 		}
 	}
 	j := c.Redirector.Journal
-	if j.SegmentBytes < 1<<20 || j.SegmentBytes > 1<<30 || j.SegmentBytes%4096 != 0 {
-		bad("redirector.journal.segment_bytes", j.SegmentBytes, "a multiple of 4096 from 1048576 to 1073741824")
-	}
-	if j.MaxBytes != 0 && j.MaxBytes < 3*j.SegmentBytes {
-		bad("redirector.journal.max_bytes", j.MaxBytes, "0, or at least three segments")
+	for key, size := range map[string]struct{ segment, most int64 }{
+		"redirector.journal":  {j.SegmentBytes, j.MaxBytes},
+		"conversions.journal": {c.Conversions.Journal.SegmentBytes, c.Conversions.Journal.MaxBytes},
+	} {
+		if size.segment < 1<<20 || size.segment > 1<<30 || size.segment%4096 != 0 {
+			bad(key+".segment_bytes", size.segment, "a multiple of 4096 from 1048576 to 1073741824")
+		}
+		if size.most != 0 && size.most < 3*size.segment {
+			bad(key+".max_bytes", size.most, "0, or at least three segments")
+		}
 	}
 	if j.SyncEvery < time.Millisecond || j.SyncEvery > 10*time.Second {
 		bad("redirector.journal.sync_every", j.SyncEvery, "from 1ms to 10s")

@@ -155,7 +155,8 @@ func (s *Server) export(set *metrics.Set) {
 	set.RegisterMetricsWriter(func(w io.Writer) {
 		s.writeRequests(w)
 		s.writeDirectory(w)
-		s.writeJournal(w)
+		s.writeJournal(w, "fairlead_journal", s.opt.Journal)
+		s.writeJournal(w, "fairlead_conversions_journal", s.opt.Conversions)
 	})
 }
 
@@ -207,25 +208,26 @@ func (s *Server) writeDirectory(w io.Writer) {
 // statistics is what a journal can say of itself.
 type statistics interface{ Stats() journal.Stats }
 
-func (s *Server) writeJournal(w io.Writer) {
-	j, ok := s.opt.Journal.(statistics)
+// writeJournal tells of a journal, under names that begin with a prefix.
+func (s *Server) writeJournal(w io.Writer, prefix string, of any) {
+	j, ok := of.(statistics)
 	if !ok {
 		return
 	}
 	st := j.Stats()
-	metrics.WriteGaugeUint64(w, "fairlead_journal_bytes", uint64(st.Bytes))
-	metrics.WriteGaugeUint64(w, "fairlead_journal_segments", uint64(st.Segments))
-	metrics.WriteGaugeUint64(w, "fairlead_journal_damaged", uint64(st.Damaged))
-	metrics.WriteCounterUint64(w, "fairlead_journal_appended_total", st.Appended)
-	metrics.WriteCounterUint64(w, "fairlead_journal_synced_total", st.Synced)
+	metrics.WriteGaugeUint64(w, prefix+"_bytes", uint64(st.Bytes))
+	metrics.WriteGaugeUint64(w, prefix+"_segments", uint64(st.Segments))
+	metrics.WriteGaugeUint64(w, prefix+"_damaged", uint64(st.Damaged))
+	metrics.WriteCounterUint64(w, prefix+"_appended_total", st.Appended)
+	metrics.WriteCounterUint64(w, prefix+"_synced_total", st.Synced)
 	age := 0.0
 	if !st.OldestUnshipped.IsZero() {
 		age = max(0, s.now().Sub(st.OldestUnshipped).Seconds())
 	}
-	metrics.WriteGaugeFloat64(w, "fairlead_journal_oldest_unshipped_seconds", age)
-	metrics.WriteGaugeUint64(w, "fairlead_journal_sync_failing", oneIf(st.SyncError != nil))
+	metrics.WriteGaugeFloat64(w, prefix+"_oldest_unshipped_seconds", age)
+	metrics.WriteGaugeUint64(w, prefix+"_sync_failing", oneIf(st.SyncError != nil))
 	for sink, at := range st.Cursors {
-		metrics.WriteCounterUint64(w, fmt.Sprintf("fairlead_journal_shipped_total{sink=%q}", sink), at)
+		metrics.WriteCounterUint64(w, fmt.Sprintf("%s_shipped_total{sink=%q}", prefix, sink), at)
 	}
 }
 

@@ -18,11 +18,16 @@ import (
 
 // NodeOptions are what a Node is made of.
 type NodeOptions struct {
-	JournalDir string
-	Journal    journal.Options // its Sinks have to name the shippers'
-	Snapshot   string          // file of the links' snapshot; empty: none
-	SaltFile   string          // file of the visitor salt; empty: none
-	Keys       schema.Keys
+	// JournalDir and Journal are those of clicks, ConversionsDir and Conversions those of what merchants report: a
+	// journal of its own, so that the numbers of either run without a gap. Their Sinks have to name the shippers'.
+	JournalDir     string
+	Journal        journal.Options
+	ConversionsDir string
+	Conversions    journal.Options
+
+	Snapshot string // file of the links' snapshot; empty: none
+	SaltFile string // file of the visitor salt; empty: none
+	Keys     schema.Keys
 	// AllowLoopback admits deep links to loopback, see schema.NewDestinations.
 	AllowLoopback bool
 
@@ -31,28 +36,29 @@ type NodeOptions struct {
 	// empty into the stores after that. What is left is shipped after the next start.
 	Leave, Drain, ShipDeadline time.Duration
 
-	// Server's Links, Journal, Node and Salt are filled in.
+	// Server's Links, Journal, Conversions, Node and Salt are filled in.
 	Server Options
 }
 
-// Shipper sends the journal's records to a store.
+// Shipper sends a journal's records to a store.
 type Shipper interface {
 	Run(ctx context.Context) error   // ships until ctx is done
 	Drain(ctx context.Context) error // ships until nothing is left, or ctx is done
 }
 
-// Node is a whole redirector: journal, directory, salt and server, opened in this order and closed in
+// Node is a whole redirector: journals, directory, salt and server, opened in this order and closed in
 // the reverse.
 type Node struct {
-	opt     NodeOptions
-	log     *slog.Logger
-	Journal *journal.Log
-	Links   *links.Directory
-	Salt    *Salt
-	Server  *Server
+	opt         NodeOptions
+	log         *slog.Logger
+	Journal     *journal.Log // of clicks
+	Conversions *journal.Log // of what merchants report
+	Links       *links.Directory
+	Salt        *Salt
+	Server      *Server
 }
 
-// OpenNode opens the parts. Nothing runs yet: give the shippers their journal, then call Run. A node
+// OpenNode opens the parts. Nothing runs yet: give the shippers their journals, then call Run. A node
 // that is not run has to be closed.
 func OpenNode(opt NodeOptions) (_ *Node, err error) {
 	n := &Node{opt: opt, log: opt.Server.Logger}
@@ -64,11 +70,16 @@ func OpenNode(opt NodeOptions) (_ *Node, err error) {
 			err = errors.Join(err, n.Close())
 		}
 	}()
-	if n.opt.Journal.Logger == nil {
-		n.opt.Journal.Logger = n.log
+	for _, o := range []*journal.Options{&n.opt.Journal, &n.opt.Conversions} {
+		if o.Logger == nil {
+			o.Logger = n.log
+		}
 	}
 	if n.Journal, err = journal.Open(opt.JournalDir, n.opt.Journal); err != nil {
 		return nil, err
+	}
+	if n.Conversions, err = journal.Open(opt.ConversionsDir, n.opt.Conversions); err != nil {
+		return nil, fmt.Errorf("conversions: %w", err)
 	}
 	n.Links, err = links.Open(links.Options{
 		Snapshot: opt.Snapshot, Keys: opt.Keys, AllowLoopback: opt.AllowLoopback, Logger: n.log, Now: opt.Server.Now,
@@ -80,14 +91,14 @@ func OpenNode(opt NodeOptions) (_ *Node, err error) {
 		return nil, err
 	}
 	server := opt.Server
-	server.Links, server.Journal, server.Salt = n.Links, n.Journal, n.Salt
+	server.Links, server.Journal, server.Conversions, server.Salt = n.Links, n.Journal, n.Conversions, n.Salt
 	server.Node = string(n.Journal.Node())
 	n.Server, err = New(server)
 	return n, err
 }
 
 // Run serves on the listeners, follows the directory and ships, until ctx is done or a part fails. Then
-// it stops in order: not ready and answering on, connections drained, journal synced, shipped until the
+// it stops in order: not ready and answering on, connections drained, journals synced, shipped until the
 // deadline, all closed. It closes the node whatever happens.
 func (n *Node) Run(ctx context.Context, rdb redis.UniversalClient, listeners []net.Listener, shippers ...Shipper) error {
 	feeding, stopFeeding := context.WithCancel(context.WithoutCancel(ctx))
@@ -124,11 +135,17 @@ func (n *Node) Run(ctx context.Context, rdb redis.UniversalClient, listeners []n
 	if err := n.drain(); err != nil {
 		n.log.Warn("some connections were still open", "err", err)
 	}
+	for _, l := range listeners {
+		l.Close() // the server has done so, unless it was stopped before it began to listen
+	}
 	serving.Wait()
 	stopFeeding()
 	feeders.Wait()
 	if err := n.Journal.Sync(); err != nil {
 		errs = append(errs, fmt.Errorf("sync the journal: %w", err))
+	}
+	if err := n.Conversions.Sync(); err != nil {
+		errs = append(errs, fmt.Errorf("sync the journal of conversions: %w", err))
 	}
 	stopShipping()
 	carriers.Wait()
@@ -169,7 +186,7 @@ func (n *Node) empty(shippers []Shipper) {
 	for _, s := range shippers {
 		wg.Go(func() {
 			if err := s.Drain(ctx); err != nil {
-				n.log.Warn("the journal is not empty: the rest is shipped after the next start", "err", err)
+				n.log.Warn("a journal is not empty: the rest is shipped after the next start", "err", err)
 			}
 		})
 	}
@@ -199,6 +216,9 @@ func (n *Node) Close() error {
 	}
 	if n.Links != nil {
 		errs = append(errs, n.Links.Close())
+	}
+	if n.Conversions != nil {
+		errs = append(errs, n.Conversions.Close())
 	}
 	if n.Journal != nil {
 		errs = append(errs, n.Journal.Close())

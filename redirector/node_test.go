@@ -58,6 +58,7 @@ func nodeOptions(dir string) NodeOptions {
 	quiet := slog.New(slog.DiscardHandler)
 	return NodeOptions{
 		JournalDir: filepath.Join(dir, "journal"), Journal: journal.Options{SegmentBytes: 1 << 20, Sinks: []string{"test"}},
+		ConversionsDir: filepath.Join(dir, "conversions"), Conversions: journal.Options{SegmentBytes: 1 << 16, Sinks: []string{"test"}},
 		Snapshot: filepath.Join(dir, "links.snapshot"), SaltFile: filepath.Join(dir, "visitor.salt"),
 		Drain: 5 * time.Second, ShipDeadline: 5 * time.Second,
 		Server: Options{Logger: quiet},

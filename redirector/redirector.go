@@ -41,12 +41,17 @@ type Directory interface {
 	Status() links.Status
 }
 
+// ConversionJournal is where reports of conversions are recorded; see journal.Log. While it is not ready they are
+// refused, and links redirect all the same.
+type ConversionJournal interface{ Ready() error }
+
 // Options are what a Server is made of. Links, Journal, Node and Salt have to be given.
 type Options struct {
-	Links   Directory
-	Journal Journal
-	Node    string // the journal's node: click ids of two nodes differ by it
-	Salt    *Salt
+	Links       Directory
+	Journal     Journal
+	Conversions ConversionJournal // nil: none
+	Node        string            // the journal's node: click ids of two nodes differ by it
+	Salt        *Salt
 
 	// TrustedProxies are the networks whose word on where a request came from is believed.
 	TrustedProxies []netip.Prefix

@@ -166,11 +166,13 @@ func (s *Server) Readiness() (ok bool, detail any) {
 
 // readiness is what /readyz shows of a server.
 type readiness struct {
-	Leaving   bool           `json:"leaving,omitempty"`
-	Directory string         `json:"directory"` // "ok", or what is wrong
-	Journal   string         `json:"journal"`   // likewise
-	Links     links.Status   `json:"links"`
-	Stores    map[string]any `json:"stores,omitempty"`
+	Leaving   bool   `json:"leaving,omitempty"`
+	Directory string `json:"directory"` // "ok", or what is wrong
+	Journal   string `json:"journal"`   // likewise
+	// Conversions is likewise and decides nothing: links redirect without that journal.
+	Conversions string         `json:"conversions,omitempty"`
+	Links       links.Status   `json:"links"`
+	Stores      map[string]any `json:"stores,omitempty"`
 }
 
 func (r readiness) ok() bool { return !r.Leaving && r.Directory == "ok" && r.Journal == "ok" }
@@ -182,6 +184,12 @@ func (s *Server) readiness() readiness {
 	}
 	if err := s.opt.Journal.Ready(); err != nil {
 		r.Journal = err.Error()
+	}
+	if s.opt.Conversions != nil {
+		r.Conversions = "ok"
+		if err := s.opt.Conversions.Ready(); err != nil {
+			r.Conversions = err.Error()
+		}
 	}
 	return r
 }

@@ -151,6 +151,7 @@ func newRedirectorOf(o *office) *redirectorOf {
 	dir := o.t.TempDir()
 	n, err := redirector.OpenNode(redirector.NodeOptions{
 		JournalDir: filepath.Join(dir, "journal"), Journal: journal.Options{SegmentBytes: 1 << 20, Sinks: []string{"nobody"}},
+		ConversionsDir: filepath.Join(dir, "conversions"), Conversions: journal.Options{SegmentBytes: 1 << 20, Sinks: []string{"nobody"}},
 		Drain: time.Second, Server: redirector.Options{Logger: slog.New(slog.DiscardHandler)},
 	})
 	if err != nil {

@@ -57,7 +57,7 @@ type edge struct {
 	shippers  []redirector.Shipper
 }
 
-// openEdge opens the journal, the links and the listener. Neither store has to be there.
+// openEdge opens the journals, the links and the listener. Neither store has to be there.
 func openEdge(ctx context.Context, d *deployment, o *ops, data *enrich.Data, log *slog.Logger, faults faults) (_ *edge, err error) {
 	c := d.Config
 	proxies, err := prefixes(c.Redirector.TrustedProxies)
@@ -65,7 +65,7 @@ func openEdge(ctx context.Context, d *deployment, o *ops, data *enrich.Data, log
 		return nil, err
 	}
 	e := &edge{d: d}
-	var facts *ship.ClickHouse
+	var facts, conversions *ship.ClickHouse
 	var live *ship.Redis
 	stores := o.storesOf(d)
 	e.node, err = redirector.OpenNode(redirector.NodeOptions{
@@ -76,6 +76,14 @@ func openEdge(ctx context.Context, d *deployment, o *ops, data *enrich.Data, log
 			SyncEvery:    c.Redirector.Journal.SyncEvery,
 			Sinks:        []string{ship.SinkClickHouse, ship.SinkRedis},
 			Logger:       log,
+			Faults:       faults.journal,
+		},
+		ConversionsDir: filepath.Join(c.Dir, "conversions"),
+		Conversions: journal.Options{
+			SegmentBytes: c.Conversions.Journal.SegmentBytes,
+			MaxBytes:     c.Conversions.Journal.MaxBytes,
+			Sinks:        []string{ship.SinkConversions},
+			Logger:       log.With("journal", "conversions"),
 			Faults:       faults.journal,
 		},
 		Snapshot:      filepath.Join(c.Dir, "links.snapshot"),
@@ -92,8 +100,9 @@ func openEdge(ctx context.Context, d *deployment, o *ops, data *enrich.Data, log
 			Metrics:        o.Metrics,
 			Logger:         log,
 			Stores: map[string]func() any{
-				"clickhouse": func() any { return storeState(stores.clickhouse, facts.Lag()) },
-				"redis":      func() any { return storeState(stores.redis, live.Lag()) },
+				"clickhouse":  func() any { return storeState(stores.clickhouse, facts.Lag()) },
+				"conversions": func() any { return storeState(stores.clickhouse, conversions.Lag()) },
+				"redis":       func() any { return storeState(stores.redis, live.Lag()) },
 			},
 		},
 	})
@@ -116,8 +125,11 @@ func openEdge(ctx context.Context, d *deployment, o *ops, data *enrich.Data, log
 	facts = ship.NewClickHouse(d.CH, ship.ClickHouseOptions{
 		Source: source, Enrich: data, Dir: shipping, Cluster: c.ClickHouse.Cluster, Logger: log, Metrics: o.Metrics, Faults: faults.ship,
 	})
+	conversions = ship.NewConversions(d.CH, ship.ClickHouseOptions{
+		Source: ship.FromJournal(e.node.Conversions), Dir: shipping, Cluster: c.ClickHouse.Cluster, Logger: log, Metrics: o.Metrics, Faults: faults.ship,
+	})
 	live = ship.NewRedis(d.Redis, ship.RedisOptions{Source: source, Enrich: data, Keys: d.Keys, Logger: log, Metrics: o.Metrics, Faults: faults.ship})
-	e.shippers = []redirector.Shipper{facts, live}
+	e.shippers = []redirector.Shipper{facts, conversions, live}
 	if e.listeners, err = redirector.Listen(c.Redirector.Listen, 1); err != nil {
 		return nil, cannotListen(c.Redirector.Listen, "redirector.listen", "--listen", err)
 	}
