@@ -43,7 +43,7 @@ type Options struct {
 	HealDirectory func(ctx context.Context) (int, error)
 	// ClaimArrived is told that the customer of a waiting referral claim has arrived.
 	ClaimArrived func(ctx context.Context, claim uint32) error
-	Now           func() time.Time // time.Now when nil
+	Now          func() time.Time // time.Now when nil
 }
 
 // Off is the schedule of a job that runs only when asked for.
