@@ -73,7 +73,7 @@ var faults = map[string][]fault{
 	"shipments that are wrong": {
 		{name: "a shipment says more rows", damage: exec("ALTER TABLE fairlead.shipments UPDATE rows = rows + 1 WHERE node = 'a' AND first_seq = 401"),
 			what: []string{Shipment}, key: "node a, month 202611, seq 401 to 500"},
-		{name: "a shipment stands twice under another seq", damage: exec("INSERT INTO fairlead.shipments SELECT node, month, first_seq + 1, last_seq, rows, checksum, quarters, complete_to, state, shipped_at FROM fairlead.shipments WHERE node = 'a' AND first_seq = 401"),
+		{name: "a shipment stands twice under another seq", damage: exec("INSERT INTO fairlead.shipments (node, month, first_seq, last_seq, rows, checksum, quarters, complete_to, state, shipped_at) SELECT node, month, first_seq + 1, last_seq, rows, checksum, quarters, complete_to, state, shipped_at FROM fairlead.shipments WHERE node = 'a' AND first_seq = 401"),
 			what: []string{Shipment}, key: "seq 402 to 500"},
 		{name: "a shipment of what never landed", damage: exec("INSERT INTO fairlead.shipments (node, month, first_seq, last_seq, rows) VALUES ('a', 202611, 501, 503, 3)"),
 			what: []string{Gap, Shipment}, key: "seq 501", gaps: 3},
