@@ -124,8 +124,9 @@ func (u *up) serve(ctx context.Context) error {
 		return err
 	}
 	fmt.Fprintf(u.out, "\nready in %s\n\n", took(u.began))
-	if err := u.firstMinutes(ctx, d); err != nil {
-		return err
+	if err := u.firstMinutes(ctx, d); err != nil && ctx.Err() == nil {
+		// A store that hiccups now is brought back; what runs must not end for a few printed lines.
+		u.log.Warn("the first steps could not be printed; `fairlead admin reset` prints a set-up link", "err", err)
 	}
 	select {
 	case <-ctx.Done():
