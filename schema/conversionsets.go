@@ -1,7 +1,9 @@
 package schema
 
 // ConversionKinds lists the kinds of conversions.
-func ConversionKinds() []ConversionKind { return []ConversionKind{Lead, Sale, Refund, Restored} }
+func ConversionKinds() []ConversionKind {
+	return []ConversionKind{Lead, Sale, Refund, Restored, Deferred}
+}
 
 // ConversionSources lists the sources of conversions.
 func ConversionSources() []ConversionSource {

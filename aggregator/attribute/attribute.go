@@ -23,10 +23,8 @@ package attribute
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -58,8 +56,7 @@ type Options struct {
 type Attribute struct {
 	opt Options
 
-	mu       sync.Mutex
-	compared time.Time // when shipments and attribution_log were last compared whole
+	whole shipped.Comparison // when shipments and attribution_log were last compared whole
 
 	// step, when set by a test, is called after each step of a run; an error ends the run there as a
 	// crash would, with everything left lying.
@@ -104,7 +101,7 @@ func (a *Attribute) Run(ctx context.Context) (Report, error) {
 		if err := r.decideAll(seeds); err != nil {
 			return err
 		}
-		all := a.compareDue()
+		all := a.whole.Due(a.opt.CompareAll)
 		for {
 			fresh, more, err := r.new.Fresh(r.ctx, all, r.lock.Token())
 			if err != nil {
@@ -121,7 +118,7 @@ func (a *Attribute) Run(ctx context.Context) (Report, error) {
 			return err
 		}
 		if all {
-			a.comparedNow()
+			a.whole.Done()
 		}
 		return r.finish(inputs)
 	})
@@ -150,44 +147,27 @@ func (a *Attribute) must(report Report, err error) (Report, error) {
 	return report, err
 }
 
-func (a *Attribute) underLock(ctx context.Context, work func(*run) error) (Report, error) {
+func (a *Attribute) underLock(ctx context.Context, work func(*run) error) (report Report, err error) {
 	began := time.Now()
-	l, err := lock.Acquire(ctx, a.opt.Redis, a.opt.Keys, "attribute", a.opt.LockLife)
-	if errors.Is(err, lock.ErrHeld) {
-		return Report{Skipped: true}, nil
-	}
-	if err != nil {
-		return Report{}, fmt.Errorf("attribute: %w", err)
-	}
-	defer l.Release()
-	r := newRun(a, l)
-	err = r.begin()
-	if err == nil {
-		err = work(r)
-	}
-	if err == nil {
-		err = r.publish()
-	}
-	r.report.Took = time.Since(began)
-	if err != nil {
-		if lost := l.Check(); errors.Is(lost, lock.ErrLost) && !errors.Is(err, lock.ErrLost) {
-			err = fmt.Errorf("%w: %w", lost, err) // whoever has the lock now took the staging tables away
+	held, err := lock.Do(ctx, a.opt.Redis, a.opt.Keys, "attribute", a.opt.LockLife, func(l *lock.Lock) error {
+		run := newRun(a, l)
+		defer func() { report = run.report }()
+		if err := run.begin(); err != nil {
+			return err
 		}
-		return r.report, fmt.Errorf("attribute: %w", err)
+		if err := work(run); err != nil {
+			return err
+		}
+		return run.publish()
+	})
+	if err != nil {
+		err = fmt.Errorf("attribute: %w", err)
 	}
-	return r.report, nil
-}
-
-func (a *Attribute) compareDue() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.compared.IsZero() || time.Since(a.compared) >= a.opt.CompareAll
-}
-
-func (a *Attribute) comparedNow() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.compared = time.Now()
+	if !held {
+		return Report{Skipped: err == nil}, err
+	}
+	report.Took = time.Since(began)
+	return report, err
 }
 
 // run is one run under the lock.

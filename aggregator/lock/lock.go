@@ -56,6 +56,25 @@ func Acquire(ctx context.Context, rdb redis.UniversalClient, keys schema.Keys, j
 	return l, nil
 }
 
+// Do does work under the lock of a job, which is given back afterwards. It answers false, and does nothing, while another
+// process has it. An error of work that came of losing the lock says so: it wraps ErrLost.
+func Do(ctx context.Context, rdb redis.UniversalClient, keys schema.Keys, job string, ttl time.Duration, work func(*Lock) error) (held bool, err error) {
+	l, err := Acquire(ctx, rdb, keys, job, ttl)
+	if errors.Is(err, ErrHeld) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer l.Release()
+	if err = work(l); err != nil && !errors.Is(err, ErrLost) {
+		if lost := l.Check(); errors.Is(lost, ErrLost) {
+			err = fmt.Errorf("%w: %w", lost, err)
+		}
+	}
+	return true, err
+}
+
 // Context ends when the lock is lost or released; its cause is then ErrLost, or why Redis did not
 // answer in time.
 func (l *Lock) Context() context.Context { return l.ctx }

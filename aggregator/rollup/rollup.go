@@ -32,10 +32,8 @@ package rollup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -62,8 +60,7 @@ type Options struct {
 type Rollup struct {
 	opt Options
 
-	mu       sync.Mutex
-	compared time.Time // when shipments and rollup_log were last compared whole
+	whole shipped.Comparison // when shipments and rollup_log were last compared whole
 
 	// step, when set by a test, is called after each step of a run; an error ends the run there as a
 	// crash would, with everything left lying.
@@ -110,7 +107,7 @@ func (r *Rollup) Run(ctx context.Context) (Report, error) {
 				return err
 			}
 		}
-		all := r.compareDue()
+		all := r.whole.Due(r.opt.CompareAll)
 		for {
 			fresh, more, err := run.new.Fresh(run.ctx, all, run.lock.Token())
 			if err != nil {
@@ -124,7 +121,7 @@ func (r *Rollup) Run(ctx context.Context) (Report, error) {
 			}
 		}
 		if all {
-			r.comparedNow()
+			r.whole.Done()
 		}
 		return nil
 	})
@@ -140,44 +137,27 @@ func (r *Rollup) Rebuild(ctx context.Context, progress func(done, total int)) (R
 	return report, err
 }
 
-func (r *Rollup) underLock(ctx context.Context, work func(*run) error) (Report, error) {
+func (r *Rollup) underLock(ctx context.Context, work func(*run) error) (report Report, err error) {
 	began := time.Now()
-	l, err := lock.Acquire(ctx, r.opt.Redis, r.opt.Keys, "rollup", r.opt.LockLife)
-	if errors.Is(err, lock.ErrHeld) {
-		return Report{Skipped: true}, nil
-	}
-	if err != nil {
-		return Report{}, fmt.Errorf("roll up: %w", err)
-	}
-	defer l.Release()
-	run := newRun(r, l)
-	err = run.begin()
-	if err == nil {
-		err = work(run)
-	}
-	if err == nil {
-		err = run.publish()
-	}
-	run.report.Took = time.Since(began)
-	if err != nil {
-		if lost := l.Check(); errors.Is(lost, lock.ErrLost) && !errors.Is(err, lock.ErrLost) {
-			err = fmt.Errorf("%w: %w", lost, err) // whoever has the lock now took the staging tables away
+	held, err := lock.Do(ctx, r.opt.Redis, r.opt.Keys, "rollup", r.opt.LockLife, func(l *lock.Lock) error {
+		run := newRun(r, l)
+		defer func() { report = run.report }()
+		if err := run.begin(); err != nil {
+			return err
 		}
-		return run.report, fmt.Errorf("roll up: %w", err)
+		if err := work(run); err != nil {
+			return err
+		}
+		return run.publish()
+	})
+	if err != nil {
+		err = fmt.Errorf("roll up: %w", err)
 	}
-	return run.report, nil
-}
-
-func (r *Rollup) compareDue() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.compared.IsZero() || time.Since(r.compared) >= r.opt.CompareAll
-}
-
-func (r *Rollup) comparedNow() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.compared = time.Now()
+	if !held {
+		return Report{Skipped: err == nil}, err
+	}
+	report.Took = time.Since(began)
+	return report, err
 }
 
 // run is one run under the lock.

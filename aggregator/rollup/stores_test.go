@@ -22,7 +22,7 @@ func TestARunReadsWhatIsNewAndNotTheHistory(t *testing.T) {
 	if _, err := r.Rebuild(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	r.comparedNow()
+	r.whole.Done()
 	rng := rand.New(rand.NewPCG(31, 32))
 	w.Ship("new", hits(rng, 20, november, november.AddDate(0, 0, 1))...)
 

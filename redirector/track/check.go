@@ -9,9 +9,6 @@ import (
 	"fairlead/schema"
 )
 
-// MaxAmount is the greatest amount that is taken, in minor units: sums of many stay far from the end of int64.
-const MaxAmount = 1_000_000_000_000
-
 // maxAhead is how far another clock may be ahead of ours.
 const maxAhead = 24 * time.Hour
 
@@ -105,8 +102,8 @@ func checkMoney(c *schema.Conversion) error {
 		if a.minor < 0 {
 			return refuse(Unprocessable, a.name, "is negative: what is given back is reported as a refund")
 		}
-		if a.minor > MaxAmount {
-			return refuse(Unprocessable, a.name, "is more than %d minor units", int64(MaxAmount))
+		if a.minor > schema.MaxAmount {
+			return refuse(Unprocessable, a.name, "is more than %d minor units", int64(schema.MaxAmount))
 		}
 	}
 	if c.Currency == "" {
