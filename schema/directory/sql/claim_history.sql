@@ -1,0 +1,10 @@
+SELECT changed_at,
+       actor,
+       reason,
+       data
+FROM fairlead.directory_log
+WHERE kind = 'claim'
+  AND id = @id
+  AND NOT deleted
+ORDER BY version,
+         changed_at
