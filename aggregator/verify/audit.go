@@ -27,27 +27,27 @@ type audited struct {
 	DoubledIn [][]any `ch:"double_blocks"` // (first seq of a block, how many rows are too many in it)
 }
 
-// audit looks at the sequences. A shipment that lands between ClickHouse's looks at clicks and at
-// shipments appears as a gap; the second question does not repeat that.
-func (r *run) audit() error {
-	all, err := r.ask()
+// audit looks at the sequences of a fact and counts its rows in found. A shipment that lands between ClickHouse's looks
+// at the rows and at shipments appears as a gap; the second question does not repeat that.
+func (r *run) audit(f fact, found *uint64) error {
+	all, err := r.ask(f)
 	if err != nil {
 		return err
 	}
 	suspects := map[string]audited{}
 	for _, a := range all {
-		r.report.Clicks += a.Rows
+		*found += a.Rows
 		r.report.Explained += a.Explained
 		if a.Gaps+a.Doubles > 0 {
 			suspects[a.Node] = a
 		}
 	}
-	r.report.Nodes = len(all)
+	r.report.Nodes += len(all)
 	if len(suspects) == 0 {
 		return nil
 	}
 	r.wait()
-	again, err := r.ask()
+	again, err := r.ask(f)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (r *run) audit() error {
 			if n := min(number(g[1]), seen[first]); n > 0 {
 				gaps += n
 				r.differ(Gap, fmt.Sprintf("node %s, seq %d", a.Node, first),
-					"a row in clicks, or a reason in gaps", fmt.Sprintf("neither; %d numbers up to seq %d are missing like it", n, first|65535))
+					"a row in "+f.table+", or a reason in gaps", fmt.Sprintf("neither; %d numbers up to seq %d are missing like it", n, first|65535))
 			}
 		}
 		if len(a.FirstGaps) == listed {
@@ -74,7 +74,7 @@ func (r *run) audit() error {
 		r.report.Gaps += gaps
 		r.report.Doubles += min(a.Doubles, before.Doubles)
 		for _, d := range a.DoubledIn {
-			if err := r.doubled(a.Node, number(d[0])); err != nil {
+			if err := r.doubled(f, a.Node, number(d[0])); err != nil {
 				return err
 			}
 		}
@@ -94,11 +94,11 @@ func number(v any) uint64 {
 	return n
 }
 
-func (r *run) ask() ([]audited, error) {
+func (r *run) ask(f fact) ([]audited, error) {
 	var all []audited
 	ctx := r.named("audit of the sequences", map[string]string{"since": r.since()})
-	if err := r.ClickHouse.Select(ctx, &all, AuditSQL); err != nil {
-		return nil, fmt.Errorf("audit the sequences: %w", err)
+	if err := r.ClickHouse.Select(ctx, &all, f.about(AuditSQL)); err != nil {
+		return nil, fmt.Errorf("audit the sequences of %s: %w", f.table, err)
 	}
 	return all, nil
 }
@@ -106,13 +106,13 @@ func (r *run) ask() ([]audited, error) {
 func (r *run) since() string { return strconv.FormatUint(uint64(r.scope.Since), 10) }
 
 // doubled lists the first numbers of a block that stand more than once.
-func (r *run) doubled(node string, from uint64) error {
+func (r *run) doubled(f fact, node string, from uint64) error {
 	var found []struct {
 		Seq  uint64 `ch:"seq"`
 		Rows uint64 `ch:"rows"`
 	}
 	ctx := r.named("doubles", map[string]string{"node": node, "from": strconv.FormatUint(from, 10), "since": r.since()})
-	if err := r.ClickHouse.Select(ctx, &found, doublesSQL); err != nil {
+	if err := r.ClickHouse.Select(ctx, &found, f.about(doublesSQL)); err != nil {
 		return fmt.Errorf("look for the doubles of node %s: %w", node, err)
 	}
 	for _, d := range found {

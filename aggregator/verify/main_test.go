@@ -60,6 +60,8 @@ func newWorld(t testing.TB) *world {
 	w.Ship("b", w.hits(100, 20)...)
 	w.Ship("a", w.hits(100, 3)...)
 	w.Close("b", noon)
+	w.Tell("c", reports(60, 40)...)
+	w.Tell("c", reports(20, 2)...)
 	w.derive(t)
 	return w
 }
@@ -85,6 +87,20 @@ func (w *world) hits(n, days int) []aggregatortest.Hit {
 			Verdict: verdicts[w.rng.IntN(len(verdicts))],
 			Visitor: uint64(w.rng.IntN(50)),
 		}
+	}
+	return out
+}
+
+// reports are sales that were received within some days before noon, in the order of time.
+func reports(n, days int) []schema.Conversion {
+	out := make([]schema.Conversion, n)
+	for i := range out {
+		at := noon.Add(-time.Duration(n-i) * time.Duration(days) * 24 * time.Hour / time.Duration(n)).UnixMilli()
+		out[i] = schema.Conversion{
+			ReceivedAt: at, OccurredAt: at, Kind: schema.Sale, Source: schema.SourceAPI, ClickState: schema.ClickNone,
+			Customer: fmt.Sprintf("c%d", i), Invoice: fmt.Sprintf("in_%d_%d", days, i), Amount: 4900, Currency: "USD",
+		}
+		out[i].Identify("")
 	}
 	return out
 }

@@ -18,12 +18,14 @@ var (
 	landedSQL string
 	//go:embed queries/months.sql
 	monthsSQL string
+	//go:embed queries/conversion_months.sql
+	conversionMonthsSQL string
 )
 
 // months are those to be gone through.
 type months struct {
-	facts   []schema.Month // of UTC, as hits and shipments are kept
-	figures []schema.Month // of the program
+	facts   map[string][]schema.Month // by table; of UTC, as rows and shipments are kept
+	figures []schema.Month            // of the program
 }
 
 // months returns the months in which there is something to compare.
@@ -54,7 +56,17 @@ func (r *run) months() (months, error) {
 	before := func(m schema.Month, _ bool) bool { return m < r.scope.Since }
 	maps.DeleteFunc(facts, before)
 	maps.DeleteFunc(figures, before)
-	return months{facts: slices.Sorted(maps.Keys(facts)), figures: slices.Sorted(maps.Keys(figures))}, nil
+	out := months{facts: map[string][]schema.Month{clicks.table: slices.Sorted(maps.Keys(facts))}, figures: slices.Sorted(maps.Keys(figures))}
+	var reported []struct {
+		Month uint32 `ch:"month"`
+	}
+	if err := r.ClickHouse.Select(r.named("months", map[string]string{"since": r.since()}), &reported, conversionMonthsSQL); err != nil {
+		return months{}, fmt.Errorf("look for the months with conversions: %w", err)
+	}
+	for _, m := range reported {
+		out.facts[conversions.table] = append(out.facts[conversions.table], schema.Month(m.Month))
+	}
+	return out, nil
 }
 
 // landed asks up to where the nodes' hits are known.

@@ -2,8 +2,8 @@
 //
 // # What is compared
 //
-//   - the sequence of each node: every number up to the last that was shipped stands in clicks exactly once, or
-//     a gap says why it does not (queries/audit.sql, the query that proves it);
+//   - the sequence of each node: every number up to the last that was shipped stands in clicks, or in conversions,
+//     exactly once, or a gap says why it does not (queries/audit.sql, the query that proves it);
 //   - each shipment: as many rows, with the same checksum, as it says;
 //   - the rollups by link and day, partner and day, partner and month: the figures that the facts have;
 //   - the live counters in Redis: the clicks up to the position of each node;
@@ -20,7 +20,8 @@
 // # Limits
 //
 // Of a hit's columns those are checked that figures or checksums depend on: node, seq, time, partner,
-// link, verdict, visitor, click tag. Of more than a thousand differences the rest is only counted.
+// link, verdict, visitor, click tag; of a conversion's node, seq, time of receipt and record hash. Of more than a
+// thousand differences the rest is only counted.
 package verify
 
 import (
@@ -75,6 +76,7 @@ type Scope struct {
 type Report struct {
 	OK          bool           `json:"ok"` // no gap, no double, no difference
 	Clicks      uint64         `json:"clicks"`
+	Conversions uint64         `json:"conversions"`
 	Gaps        uint64         `json:"gaps"`      // numbers that are missing without a reason
 	Explained   uint64         `json:"explained"` // numbers that are missing, with a reason in gaps
 	Doubles     uint64         `json:"doubles"`   // rows that are one too many
@@ -175,9 +177,12 @@ func (r *run) run() (err error) {
 	if err != nil {
 		return err
 	}
-	r.total = len(months.facts) + len(months.figures) + 5
+	r.total = len(months.facts[clicks.table]) + len(months.facts[conversions.table]) + len(months.figures) + 5
 	r.next("sequences")
-	if err := r.audit(); err != nil {
+	if err := r.audit(clicks, &r.report.Clicks); err != nil {
+		return err
+	}
+	if err := r.audit(conversions, &r.report.Conversions); err != nil {
 		return err
 	}
 	r.next("shipments")

@@ -24,7 +24,7 @@ func verifyCommand(open opener) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Recount everything from the facts and print what differs; exit 1 if anything does",
-		Long: "Recounts clicks and figures from the facts, checks that every sequence runs without a gap or a double, and\n" +
+		Long: "Recounts clicks, conversions and figures from the facts, checks that every sequence runs without a gap or a double, and\n" +
 			"compares what stands in Redis. Exit code 1 means that something differs.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -98,8 +98,8 @@ func parseMonth(s string) (schema.Month, error) {
 
 // printReport tells people what was found.
 func printReport(w io.Writer, r verify.Report) error {
-	fmt.Fprintf(w, "%s clicks of %d nodes in %d months recounted in %.1f s, days cut in %s\n",
-		grouped(r.Clicks), r.Nodes, len(r.Months), r.Took.Seconds(), r.Zone)
+	fmt.Fprintf(w, "%s clicks and %s conversions of %d nodes in %d months recounted in %.1f s, days cut in %s\n",
+		grouped(r.Clicks), grouped(r.Conversions), r.Nodes, len(r.Months), r.Took.Seconds(), r.Zone)
 	fmt.Fprintf(w, "gaps %d unexplained, %d explained; doubles %d; differences %d\n",
 		r.Gaps, r.Explained, r.Doubles, len(r.Differences)+r.Unlisted)
 	if len(r.Differences) > 0 {

@@ -1,4 +1,5 @@
--- Promise 3: every hit that a journal numbered stands in clicks exactly once, or gaps says why it does not. One row a node:
+-- Promise 3: every hit that a journal numbered stands in clicks exactly once, or gaps says why it does not. One row a node.
+-- The same holds for conversions, with that table's name, its received_at, and fact = 'conversions'.
 -- gaps counts the numbers that are missing without a reason, doubles the rows that are one too many; both are 0.
 WITH
     {since:UInt32} AS since_month, -- yyyymm; 0: from the beginning
@@ -9,6 +10,7 @@ WITH
             1 + maxIf(s.last_seq, s.month != 0 AND s.month < since_month)  AS first_seq,
             max(s.last_seq)                                                AS last_seq
         FROM fairlead.shipments AS s
+        WHERE s.fact = 'clicks'
         GROUP BY node
         HAVING last_seq >= first_seq
     ),

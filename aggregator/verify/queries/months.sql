@@ -11,6 +11,7 @@ FROM
     SELECT DISTINCT month, 'shipped'
     FROM fairlead.shipments
     WHERE month != 0
+      AND fact = 'clicks'
     UNION ALL
     SELECT DISTINCT toUInt32(_partition_id), 'figures'
     FROM fairlead.link_days

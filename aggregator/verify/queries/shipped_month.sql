@@ -8,6 +8,7 @@ FROM
         s.checksum AS checksum
     FROM fairlead.shipments AS s FINAL
     WHERE month = {month:UInt32}
+      AND fact = 'clicks'
       AND last_seq <= transform(node, {nodes:Array(String)}, {bounds:Array(UInt64)}, toUInt64(0))
     UNION ALL
     SELECT

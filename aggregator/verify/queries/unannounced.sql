@@ -1,6 +1,6 @@
 SELECT
     node,
-    count()   AS hits,
+    count()   AS rows,
     min(seq)  AS first_seq
 FROM fairlead.clicks
 WHERE toYYYYMM(clicked_at) >= {since:UInt32}
