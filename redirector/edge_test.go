@@ -21,6 +21,9 @@ import (
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childVariable); dir != "" {
+		if files := os.Getenv(filesVariable); files != "" {
+			hungryChild(dir, files)
+		}
 		child(dir)
 	}
 	os.Exit(storestest.Main(m))

@@ -190,6 +190,10 @@ func (s *Server) writeRequests(w io.Writer) {
 		metrics.WriteCounterUint64(w, fmt.Sprintf("fairlead_clicks_unrecorded_total{reason=%q}", r), s.count.unrecorded[r].Load())
 	}
 	metrics.WriteCounterUint64(w, "fairlead_connection_errors_total", s.brokenConns.Load())
+	for _, r := range acceptReasons {
+		metrics.WriteCounterUint64(w, fmt.Sprintf("fairlead_connections_not_accepted_total{reason=%q}", r), s.notAccepted.byReason[r].Load())
+	}
+	metrics.WriteGaugeUint64(w, "fairlead_connections_max", uint64(s.opt.Limits.Connections))
 	metrics.WriteGaugeUint64(w, "fairlead_connections", uint64(s.http.GetOpenConnectionsCount()))
 	metrics.WriteGaugeUint64(w, "fairlead_redirector_ready", oneIf(s.readiness().ok()))
 }

@@ -33,6 +33,7 @@ type Server struct {
 
 	count       *count
 	losses      lossLog
+	notAccepted *notAccepted
 	brokenConns atomic.Uint64
 	leaving     atomic.Bool // not ready any more
 	closed      atomic.Bool // nothing is redirected any more
@@ -44,11 +45,13 @@ func New(opt Options) (*Server, error) {
 	if opt.Logger == nil {
 		opt.Logger = slog.Default()
 	}
+	opt.Limits.fitConnections(opt.Logger)
 	s := &Server{
-		opt:   opt,
-		log:   opt.Logger,
-		ids:   schema.NewClickIDs(opt.Node),
-		count: newCount(),
+		opt:         opt,
+		log:         opt.Logger,
+		ids:         schema.NewClickIDs(opt.Node),
+		count:       newCount(),
+		notAccepted: newNotAccepted(opt.Logger),
 
 		nobodys: schema.NewClickKey(),
 	}
@@ -110,7 +113,7 @@ func (s *Server) since(t time.Time) time.Duration {
 func (s *Server) Serve(listeners ...net.Listener) error {
 	ended := make(chan error, len(listeners))
 	for _, l := range listeners {
-		l = thrifty(l)
+		l = thrifty(patient(l, s.notAccepted))
 		if s.cert != nil {
 			l = s.cert.listener(l)
 		}
