@@ -29,8 +29,9 @@ func importClicks(open opener) *cobra.Command {
 		Short: "Import the GET requests of an access log as clicks",
 		Long: "Reads an access log, plain or gzip, or standard input for -, and makes a click of every line with the method GET,\n" +
 			"with its own time, User-Agent, referrer and (truncated) address. The path is the slug: what is no link is kept as an\n" +
-			"unknown link. With --create-links each such path that can be a slug becomes a link of --partner, to the same path below\n" +
-			"the program's homepage if that is allowed, and to the homepage otherwise.\n\n" +
+			"unknown link; letters match as the program's slug_case says. With --create-links each such path that can be a slug becomes\n" +
+			"a link of --partner, to the same path below the program's homepage if that is allowed, and to the homepage otherwise.\n\n" +
+			"Lines that do not parse, or that are dated in the future, are written to the rejects with number and reason.\n" +
 			"Running it again on the same file adds nothing, and completes what was interrupted.",
 		Args: cobra.ExactArgs(1),
 		RunE: on(open, func(c *cobra.Command, d *deployment, args []string) error {
@@ -55,7 +56,7 @@ func importClicks(open opener) *cobra.Command {
 	c.Flags().StringVar(&slugFrom, "slug-from", "path", "path: without the slashes at its ends and without the query")
 	c.Flags().BoolVar(&createLinks, "create-links", false, "make links for paths that are none yet")
 	c.Flags().StringVar(&partner, "partner", "", "id, e-mail or slug of the partner who gets the links")
-	c.Flags().StringVar(&rejects, "rejects", "", "file for lines that do not parse (default FILE.rejects in this folder)")
+	c.Flags().StringVar(&rejects, "rejects", "", "file for lines that are refused (default FILE.rejects in this folder)")
 	return a.flag(c)
 }
 

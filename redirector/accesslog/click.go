@@ -13,12 +13,14 @@ import (
 	"fairlead/schema"
 )
 
-// Links finds a link by its folded slug. It is asked by several goroutines at once.
-type Links func(slug []byte) (Link, bool)
+// Links finds a link by its folded slug, and by the slug as it was asked for, if the case of letters matters. It is asked
+// by several goroutines at once.
+type Links func(folded, asked []byte) (Link, bool)
 
 // Link is what a click keeps of a link.
 type Link struct {
 	ID          schema.LinkID
+	Spelled     string // its slug
 	Partner     schema.PartnerID
 	Destination []byte         // empty: the homepage
 	Verdict     schema.Verdict // VerdictValid, or why clicks on it do not count
@@ -55,7 +57,8 @@ type maker struct {
 	day    schema.Day
 	s0, s1 uint64 // the day's salt
 	buf    []byte
-	path   []byte
+	path   []byte // as it was asked for
+	folded []byte
 	slug   []byte
 }
 
@@ -66,6 +69,7 @@ func newMaker(links Links, e env) *maker { return &maker{env: e, links: links} }
 func (m *maker) click(c *schema.Click, seq uint64, line []byte, e *Entry) {
 	path, query := splitTarget(e.Target)
 	m.path = appendPath(m.path[:0], path)
+	m.folded = foldASCII(append(m.folded[:0], m.path...))
 	m.slug = foldASCII(params.AppendText(m.slug[:0], m.path, schema.MaxSlug))
 	m.buf = append(binary.LittleEndian.AppendUint64(m.buf[:0], seq), line...)
 	*c = schema.Click{
@@ -79,7 +83,7 @@ func (m *maker) click(c *schema.Click, seq uint64, line []byte, e *Entry) {
 		Referrer:    e.Referrer[:min(len(e.Referrer), schema.MaxReferrer)],
 		UserAgent:   e.UserAgent[:min(len(e.UserAgent), schema.MaxUserAgent)],
 	}
-	if l, ok := m.links(m.path); ok {
+	if l, ok := m.links(m.folded, m.path); ok {
 		c.Link, c.Partner, c.Verdict = l.ID, l.Partner, l.Verdict
 		if c.Verdict == schema.VerdictValid && !l.Expires.IsZero() && !e.At.Before(l.Expires) {
 			c.Verdict = schema.VerdictExpired
@@ -121,15 +125,15 @@ func splitTarget(target []byte) (path, query []byte) {
 	return path, query
 }
 
-// Slug returns the slug under which a request's target is looked up: its path without the slashes at its ends,
-// percent-decoded once, and folded. Whether a link may have it is another question.
+// Slug returns the slug that a request's target asks for: its path without the slashes at its ends, percent-decoded
+// once. Whether a link may have it is another question.
 func Slug(target []byte) string {
 	path, _ := splitTarget(target)
 	return string(appendPath(nil, path))
 }
 
 func appendPath(dst, path []byte) []byte {
-	return foldASCII(params.AppendDecoded(dst, bytes.Trim(path, "/"), false))
+	return params.AppendDecoded(dst, bytes.Trim(path, "/"), false)
 }
 
 func foldASCII(b []byte) []byte {

@@ -3,7 +3,6 @@ package accesslog
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -55,7 +54,7 @@ func packed(t testing.TB, text string) string {
 
 func open(t testing.TB, path, stdin string) *File {
 	t.Helper()
-	l, err := Open(t.Context(), path, strings.NewReader(stdin), nil, nil)
+	l, err := Open(t.Context(), path, strings.NewReader(stdin), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,10 +63,16 @@ func open(t testing.TB, path, stdin string) *File {
 			t.Error(err)
 		}
 	})
+	if err := l.Scan(t.Context(), today, nil, nil); err != nil {
+		t.Fatal(err)
+	}
 	return l
 }
 
-func nobody([]byte) (Link, bool) { return Link{}, false }
+// today is when the tests' logs are imported.
+var today = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func nobody(_, _ []byte) (Link, bool) { return Link{}, false }
 
 // clicks reads all clicks of the file from a seq on.
 func clicks(t testing.TB, l *File, from uint64, links Links) []schema.Click {
@@ -159,9 +164,12 @@ func TestAClick(t *testing.T) {
 host.example - - [18/May/2015:10:05:03 +0200] "GET /`+strings.Repeat("a", 200)+` HTTP/1.1" 200 1 "-" "UA/1"
 203.0.113.77 - - [18/May/2015:10:05:03 +0200] "GET /%ff%00x HTTP/1.1" 200 1 "-" "UA/1"
 `)
-	links := func(slug []byte) (Link, bool) {
-		switch string(slug) {
+	links := func(folded, asked []byte) (Link, bool) {
+		switch string(folded) {
 		case "spring":
+			if string(asked) != "Spring" && string(asked) != "spring" {
+				t.Errorf("asked for %q", asked)
+			}
 			return Link{ID: 7, Partner: 3, Destination: []byte("https://shop.example/spring"), Verdict: schema.VerdictValid}, true
 		case "old":
 			return Link{ID: 8, Partner: 3, Verdict: schema.VerdictValid, Expires: time.Date(2015, 5, 18, 0, 0, 0, 0, time.UTC)}, true
@@ -208,22 +216,26 @@ host.example - - [18/May/2015:10:05:03 +0200] "GET /`+strings.Repeat("a", 200)+`
 	}
 }
 
-func TestOpenSaysWhatIsWrong(t *testing.T) {
-	dir := t.TempDir()
-	for path, want := range map[string]string{
-		filepath.Join(dir, "none"): "no such file",
-		dir:                        "is a folder",
-		write(t, "cut.gz", packed(t, logOf(500))[:300]):    "unexpected EOF",
-		write(t, "broken.gz", "\x1f\x8bthis is not gzip."): "gzip",
-	} {
-		_, err := Open(t.Context(), path, nil, nil, nil)
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %v, want …%s…", path, err, want)
-		}
+func TestLinesOfTheFutureAreBroken(t *testing.T) {
+	text := ""
+	for _, at := range []string{"01/Jan/2020:00:04:59", "01/Jan/2020:00:05:01", "31/Dec/2019:23:59:59", "01/Feb/2020:00:00:00"} {
+		text += `1.2.3.4 - - [` + at + ` +0000] "GET /x HTTP/1.1" 200 1 "-" "x"` + "\n"
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := Open(ctx, "-", strings.NewReader("x"), nil, nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("interrupted: got %v", err)
+	l := open(t, "-", text)
+	if l.Clicks != 2 || l.Broken != 2 || !l.Last.Equal(today.Add(5*time.Minute-time.Second)) {
+		t.Errorf("got %+v", l)
+	}
+	if got := clicks(t, l, 1, nobody); len(got) != 2 || got[1].At != today.Add(-time.Second).UnixMilli() {
+		t.Errorf("got %+v", got)
+	}
+	var why error
+	err := l.Scan(t.Context(), today, func(line uint64, _ []byte, _ *Entry, _ bool, broken error) error {
+		if line == 4 {
+			why = broken
+		}
+		return nil
+	}, nil)
+	if err != nil || !errors.Is(why, ErrFuture) {
+		t.Errorf("got %v, %v", why, err)
 	}
 }

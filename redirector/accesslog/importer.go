@@ -69,6 +69,7 @@ type Report struct {
 // The steps that Progress is told of.
 const (
 	StepRead  = "read"
+	StepScan  = "lines"
 	StepShip  = "clicks"
 	StepCount = "live counters"
 )
@@ -85,21 +86,19 @@ func (im *Importer) Import(ctx context.Context, path string, stdin io.Reader) (R
 	if im.LiveWait == 0 {
 		im.LiveWait = time.Minute
 	}
-	paths := make(map[string]string)
-	rejects := &rejectsFile{path: im.Rejects}
-	file, err := Open(ctx, path, stdin, func(n uint64, text []byte, e *Entry, click bool, broken error) error {
-		switch {
-		case broken != nil:
-			return rejects.add(n, text, broken)
-		case click:
-			im.see(paths, e.Target)
-		}
-		return nil
-	}, func(done, total int64) { im.Progress(StepRead, done, total) })
-	if err := errors.Join(err, rejects.close()); err != nil {
+	file, err := Open(ctx, path, stdin, func(done, total int64) { im.Progress(StepRead, done, total) })
+	if err != nil {
 		return Report{}, err
 	}
 	defer file.Close()
+	program, err := im.Directory.Program(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	asked, err := im.scan(ctx, file, program)
+	if err != nil {
+		return Report{}, err
+	}
 	r := Report{
 		Node: string(file.Node()), Lines: file.Lines, Clicks: file.Clicks, OtherMethods: file.OtherMethods, Broken: file.Broken,
 		From: file.First, To: file.Last, Verdicts: map[string]uint64{},
@@ -110,11 +109,7 @@ func (im *Importer) Import(ctx context.Context, path string, stdin io.Reader) (R
 	if file.Clicks == 0 {
 		return r, nil
 	}
-	program, err := im.Directory.Program(ctx)
-	if err != nil {
-		return r, err
-	}
-	links, created, err := im.links(ctx, program, paths)
+	links, created, err := im.links(ctx, program, asked)
 	if err != nil {
 		return r, err
 	}
@@ -187,22 +182,74 @@ func (im *Importer) recount(ctx context.Context, r Report) error {
 	return nil
 }
 
-// see remembers a path that could be a slug, in the case in which it was first asked for.
-func (im *Importer) see(paths map[string]string, target []byte) {
+// scan reads the log as it was when it was first imported, and returns what its GET lines ask for.
+func (im *Importer) scan(ctx context.Context, file *File, program schema.Program) (paths, error) {
+	noted, known, err := im.Directory.Import(ctx, string(file.Node()))
+	if err != nil {
+		return nil, err
+	}
+	at := im.Now()
+	if known {
+		at = noted.Takes[0].At
+	}
+	for {
+		asked := make(paths)
+		rejects := &rejectsFile{path: im.Rejects}
+		err := file.Scan(ctx, at, func(n uint64, text []byte, e *Entry, click bool, broken error) error {
+			switch {
+			case broken != nil:
+				return rejects.add(n, text, broken)
+			case click:
+				asked.see(e.Target, program.SlugCase == schema.SlugsSensitive)
+			}
+			return nil
+		}, func(done, total int64) { im.Progress(StepScan, done, total) })
+		if err := errors.Join(err, rejects.close()); err != nil {
+			return nil, err
+		}
+		if known || file.Clicks == 0 {
+			return asked, nil
+		}
+		noted, err = im.Directory.NoteImport(ctx, directory.CLI, schema.Import{
+			Node: string(file.Node()), What: schema.ImportClicks, Takes: []schema.ImportTake{{At: at, Rows: file.Clicks}},
+		})
+		if err != nil {
+			return nil, err
+		}
+		if known = true; noted.Takes[0].At.Equal(at) {
+			return asked, nil
+		}
+		at = noted.Takes[0].At // somebody else was faster
+	}
+}
+
+// paths are the paths that could be slugs, by folded slug, in the case in which they were first asked for.
+type paths map[string]path
+
+type path struct {
+	raw  string // as the log has it
+	slug string // that a link for it gets
+}
+
+func (p paths) see(target []byte, caseCounts bool) {
 	slug := Slug(target)
-	if _, ok := paths[slug]; ok || schema.CheckSlug(slug) != nil {
+	folded := schema.FoldSlug(slug)
+	if _, ok := p[folded]; ok || schema.CheckSlug(slug) != nil {
 		return
 	}
-	path, _ := splitTarget(target)
-	paths[strings.Clone(slug)] = string(path)
+	raw, _ := splitTarget(target)
+	if !caseCounts {
+		slug = folded
+	}
+	p[strings.Clone(folded)] = path{string(raw), strings.Clone(slug)}
 }
 
 // perAsk is how many slugs are looked up, or links made, at once.
 const perAsk = 10_000
 
 // links finds the links of the paths, and makes those that are missing where a partner is to have them.
-func (im *Importer) links(ctx context.Context, program schema.Program, paths map[string]string) (Links, int, error) {
-	found := make(map[string]Link, len(paths))
+func (im *Importer) links(ctx context.Context, program schema.Program, asked paths) (Links, int, error) {
+	found := make(map[string]Link, len(asked))
 	states := make(map[schema.PartnerID]schema.PartnerStatus)
 	take := func(list []schema.Link) error {
 		for _, l := range list {
@@ -210,7 +257,7 @@ func (im *Importer) links(ctx context.Context, program schema.Program, paths map
 			if err != nil {
 				return err
 			}
-			found[schema.FoldSlug(l.Slug)] = Link{ID: l.ID, Partner: l.Partner, Destination: []byte(l.To), Verdict: v, Expires: l.ExpiresAt}
+			found[schema.FoldSlug(l.Slug)] = Link{ID: l.ID, Spelled: l.Slug, Partner: l.Partner, Destination: []byte(l.To), Verdict: v, Expires: l.ExpiresAt}
 		}
 		return nil
 	}
@@ -227,7 +274,7 @@ func (im *Importer) links(ctx context.Context, program schema.Program, paths map
 		slugs = slugs[:0]
 		return take(list)
 	}
-	for slug := range paths {
+	for slug := range asked {
 		if slugs = append(slugs, slug); len(slugs) == perAsk {
 			if err := ask(); err != nil {
 				return nil, 0, err
@@ -237,11 +284,18 @@ func (im *Importer) links(ctx context.Context, program schema.Program, paths map
 	if err := ask(); err != nil {
 		return nil, 0, err
 	}
-	created, err := im.create(ctx, program, paths, found, take)
+	created, err := im.create(ctx, program, asked, found, take)
 	if err != nil {
 		return nil, created, err
 	}
-	return func(slug []byte) (Link, bool) { l, ok := found[string(slug)]; return l, ok }, created, nil
+	caseCounts := program.SlugCase == schema.SlugsSensitive
+	return func(folded, asked []byte) (Link, bool) {
+		l, ok := found[string(folded)]
+		if !ok || caseCounts && l.Spelled != string(asked) {
+			return Link{}, false
+		}
+		return l, true
+	}, created, nil
 }
 
 // verdict is what a valid hit on the link counts as.
@@ -266,7 +320,7 @@ func (im *Importer) verdict(ctx context.Context, l schema.Link, states map[schem
 
 // create makes a link for each path that has none. It leads to the same path below the program's homepage, where that is an
 // allowed destination, and to the homepage otherwise.
-func (im *Importer) create(ctx context.Context, program schema.Program, paths map[string]string, found map[string]Link, take func([]schema.Link) error) (int, error) {
+func (im *Importer) create(ctx context.Context, program schema.Program, asked paths, found map[string]Link, take func([]schema.Link) error) (int, error) {
 	if im.Partner == 0 {
 		return 0, nil
 	}
@@ -289,15 +343,15 @@ func (im *Importer) create(ctx context.Context, program schema.Program, paths ma
 		todo = todo[:0]
 		return take(list)
 	}
-	for slug, path := range paths {
-		if _, ok := found[slug]; ok {
+	for folded, path := range asked {
+		if _, ok := found[folded]; ok {
 			continue
 		}
-		to, err := allowed.Check(home.Scheme + "://" + home.Host + path)
+		to, err := allowed.Check(home.Scheme + "://" + home.Host + path.raw)
 		if err != nil {
 			to = program.Homepage
 		}
-		if todo = append(todo, directory.NewLink{Partner: im.Partner, Slug: slug, To: to}); len(todo) == perAsk {
+		if todo = append(todo, directory.NewLink{Partner: im.Partner, Slug: path.slug, To: to}); len(todo) == perAsk {
 			if err := add(); err != nil {
 				return created, err
 			}

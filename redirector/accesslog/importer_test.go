@@ -144,8 +144,9 @@ func TestAnInterruptedImportIsCompleted(t *testing.T) {
 // TestARecentLogIsCountedLive has the lines be of today, and counters that are whole.
 func TestARecentLogIsCountedLive(t *testing.T) {
 	w := newWorld(t)
-	now := time.Now().UTC()
+	now := time.Now().UTC().Truncate(24 * time.Hour).Add(12 * time.Hour)
 	text := strings.ReplaceAll(logOf(500), "17/May/2015", now.Format("02/Jan/2006"))
+	atNoon := func(im *Importer) { im.Now = func() time.Time { return now } }
 	const epoch = "1:America/Toronto"
 	for i := range schema.LiveShards {
 		if err := w.rdb.HSet(t.Context(), schema.DefaultKeys.Live(i), schema.LiveEpoch, epoch).Err(); err != nil {
@@ -158,12 +159,12 @@ func TestARecentLogIsCountedLive(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := w.importer(func(im *Importer) { im.LiveWait = 50 * time.Millisecond }).Import(t.Context(), "-", strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), "does the aggregator run?") {
+	if _, err := w.importer(atNoon, func(im *Importer) { im.LiveWait = 50 * time.Millisecond }).Import(t.Context(), "-", strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), "does the aggregator run?") {
 		t.Errorf("counters that are not whole: got %v", err)
 	}
 	complete()
 	// The rows are unknown links and stay so, though the paths have become links: nothing of them may be counted.
-	if r := w.run(w.importer(func(im *Importer) { im.Partner = w.partner.ID }), "-", text); !r.Live || r.LinksCreated != 5 {
+	if r := w.run(w.importer(atNoon, func(im *Importer) { im.Partner = w.partner.ID }), "-", text); !r.Live || r.LinksCreated != 5 {
 		t.Errorf("got %+v", r)
 	}
 	if n := w.rdb.Exists(t.Context(), schema.DefaultKeys.LiveComplete()).Val(); n != 0 {
@@ -172,7 +173,7 @@ func TestARecentLogIsCountedLive(t *testing.T) {
 	complete()
 	text += "\n" // another file
 	for range 2 {
-		w.run(w.importer(), "-", text)
+		w.run(w.importer(atNoon), "-", text)
 	}
 	if n := w.rdb.Exists(t.Context(), schema.DefaultKeys.LiveComplete()).Val(); n != 1 {
 		t.Error("the live counters are made anew though they have the file")
@@ -214,6 +215,58 @@ func TestLinksAreMadeForPathsThatCanBeSlugs(t *testing.T) {
 	}
 	if again := w.run(w.importer(func(im *Importer) { im.Partner = w.partner.ID }), "-", log.String()); again.LinksCreated != 0 || again.Added != 0 {
 		t.Errorf("again: %+v", again)
+	}
+}
+
+// TestTheCaseOfPathsMattersWhereItDoesForLinks has the same log imported under both settings.
+func TestTheCaseOfPathsMattersWhereItDoesForLinks(t *testing.T) {
+	var log strings.Builder
+	for _, path := range []string{"/Spring", "/spring", "/SPRING/", "/About/Us", "/about/us", "/Sp%72ing"} {
+		log.WriteString(`10.0.0.1 - - [17/May/2015:10:00:00 +0000] "GET ` + path + ` HTTP/1.1" 200 1 "-" "Mozilla/5.0 (X11; Linux x86_64; rv:27.0) Gecko/20100101 Firefox/27.0"` + "\n")
+	}
+	f := func(setting schema.SlugCase, valid uint64, created string) {
+		t.Helper()
+		w := newWorld(t)
+		if _, err := w.dir.SetProgram(t.Context(), directory.CLI, func(p *schema.Program) error { p.SlugCase = setting; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.dir.AddLink(t.Context(), directory.CLI, directory.NewLink{Partner: w.partner.ID, Slug: "Spring", To: "https://shop.example/s"}); err != nil {
+			t.Fatal(err)
+		}
+		r := w.run(w.importer(func(im *Importer) { im.Partner = w.partner.ID }), "-", log.String())
+		if r.LinksCreated != 1 || r.Verdicts["valid"] != valid || r.Verdicts["unknown_link"] != 6-valid {
+			t.Errorf("%s: got %+v, want %d valid", setting, r, valid)
+		}
+		if l, ok, err := w.dir.LinkBySlug(t.Context(), "about/us"); err != nil || !ok || l.Slug != created {
+			t.Errorf("%s: %+v, %v, %v; want the slug %s", setting, l, ok, err, created)
+		}
+	}
+	f(schema.SlugsInsensitive, 6, "about/us")
+	f(schema.SlugsSensitive, 3, "About/Us")
+}
+
+// TestTheFutureStaysWhatItWas has a log imported again when the time of its last line has come.
+func TestTheFutureStaysWhatItWas(t *testing.T) {
+	w := newWorld(t)
+	const line = ` +0000] "GET /x HTTP/1.1" 200 1 "-" "Mozilla/5.0 (X11; Linux x86_64; rv:27.0) Gecko/20100101 Firefox/27.0"` + "\n"
+	log := `10.0.0.1 - - [17/Jan/2015:10:00:00` + line + `10.0.0.1 - - [02/Jun/2015:10:00:00` + line + `10.0.0.1 - - [17/Jan/2015:11:00:00` + line
+	at := func(now time.Time) func(*Importer) {
+		return func(im *Importer) { im.Now = func() time.Time { return now } }
+	}
+	first := w.run(w.importer(at(time.Date(2015, 5, 18, 0, 0, 0, 0, time.UTC))), "-", log)
+	if first.Added != 2 || first.Broken != 1 {
+		t.Errorf("first: %+v", first)
+	}
+	rejects, err := os.ReadFile(first.Rejects)
+	if err != nil || !strings.HasPrefix(string(rejects), "2\tthe time is in the future\t10.0.0.1") {
+		t.Errorf("rejects: %q, %v", rejects, err)
+	}
+	again := w.run(w.importer(at(time.Date(2015, 7, 1, 0, 0, 0, 0, time.UTC))), "-", log)
+	if again.Added != 0 || again.Already != 2 || again.Broken != 1 {
+		t.Errorf("again: %+v", again)
+	}
+	if n := w.count("SELECT count() FROM fairlead.shipments WHERE month = 201506"); n != 0 {
+		t.Errorf("%d shipments of a month that was yet to come", n)
 	}
 }
 

@@ -24,6 +24,7 @@ var (
 	ErrHost      = errors.New("no client at the beginning")
 	ErrTime      = errors.New("no time in brackets, as [17/May/2015:10:05:03 +0000]")
 	ErrTimeRange = errors.New("the time is outside 1970 to 2099")
+	ErrFuture    = errors.New("the time is in the future")
 	ErrRequest   = errors.New("no request in quotes")
 	ErrStatus    = errors.New("no status and size after the request")
 	ErrCombined  = errors.New("no referrer and User-Agent in quotes after the size, as the combined format has")
@@ -38,6 +39,7 @@ type parser struct {
 	request, referrer, agent []byte // unescaped, where the line has escapes
 	line, stamp              []byte
 	at                       time.Time
+	until                    time.Time // lines dated later are of the future
 }
 
 const timeLayout = "02/Jan/2006:15:04:05 -0700"
@@ -69,6 +71,9 @@ func (p *parser) parse(line []byte, e *Entry) error {
 	}
 	if p.at.Before(earliest) || !p.at.Before(latest) {
 		return ErrTimeRange
+	}
+	if p.at.After(p.until) {
+		return ErrFuture
 	}
 	var request []byte
 	if request, p.request, rest, ok = quoted(rest, p.request); !ok {

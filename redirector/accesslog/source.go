@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 
 	"fairlead/redirector/journal"
@@ -25,13 +24,13 @@ type Source struct {
 
 // Source returns the file's clicks, found in links. tell, if not nil, is told how far each sink is.
 func (l *File) Source(o Options, tell func(sink string, seq uint64)) *Source {
-	return &Source{file: l, links: o.Links, env: newEnv(l.key, o), cursors: make(map[string]uint64), tell: tell}
+	return &Source{file: l, links: o.Links, env: newEnv(l.Sum, o), cursors: make(map[string]uint64), tell: tell}
 }
 
 var _ ship.Source = (*Source)(nil)
 
 // Node is the file's.
-func (s *Source) Node() journal.NodeID { return s.file.node }
+func (s *Source) Node() journal.NodeID { return s.file.Node() }
 
 // Appended is the number of clicks; a file does not grow.
 func (s *Source) Appended() uint64 { return s.file.Clicks }
@@ -68,7 +67,7 @@ func (s *Source) Advance(sink string, seq uint64) error {
 
 // Renew refuses: a file's numbers are its own.
 func (s *Source) Renew(from uint64, reason string) error {
-	return fmt.Errorf("%s: the clicks in the store under %s from %d on were not made of this file: %s", s.file.name, s.file.node, from, reason)
+	return fmt.Errorf("%s: the clicks in the store under %s from %d on were not made of this file: %s", s.file.Name, s.file.Node(), from, reason)
 }
 
 // Reader reads the clicks from a seq on.
@@ -76,7 +75,8 @@ func (s *Source) Reader(from uint64) (ship.Reader, error) {
 	return &reader{
 		source: s,
 		from:   from,
-		lines:  newLines(io.NewSectionReader(s.file.f, 0, s.file.size)),
+		lines:  newLines(s.file.Reader()),
+		parser: parser{until: s.file.until},
 		maker:  newMaker(s.links, s.env),
 	}, nil
 }
@@ -118,7 +118,7 @@ func (r *reader) Next() bool {
 	return false
 }
 
-func (r *reader) Node() journal.NodeID     { return r.source.file.node }
+func (r *reader) Node() journal.NodeID     { return r.source.file.Node() }
 func (r *reader) Seq() uint64              { return r.seq }
 func (r *reader) Record() []byte           { return r.record }
 func (r *reader) Gap() (journal.Gap, bool) { return journal.Gap{}, false }

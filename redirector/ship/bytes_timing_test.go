@@ -39,12 +39,16 @@ func realVisits(b *testing.B) (visits []visit, hours [24]int) {
 	if _, err := os.Stat(path); err != nil {
 		b.Skipf("%s is not there: it lies beside the repository, not in it", path)
 	}
-	l, err := accesslog.Open(b.Context(), path, nil, func(_ uint64, _ []byte, e *accesslog.Entry, click bool, _ error) error {
+	l, err := accesslog.Open(b.Context(), path, nil, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	err = l.Scan(b.Context(), time.Now(), func(_ uint64, _ []byte, e *accesslog.Entry, click bool, _ error) error {
 		addr, err := netip.ParseAddr(string(e.Host))
 		if !click || err != nil {
 			return nil
 		}
-		visits = append(visits, visit{addr: addr, agent: []byte(string(e.UserAgent)), referrer: []byte(string(e.Referrer)), target: accesslog.Slug(e.Target)})
+		visits = append(visits, visit{addr: addr, agent: []byte(string(e.UserAgent)), referrer: []byte(string(e.Referrer)), target: schema.FoldSlug(accesslog.Slug(e.Target))})
 		hours[e.At.Hour()]++
 		return nil
 	}, nil)
