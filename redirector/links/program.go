@@ -87,6 +87,8 @@ type Program struct {
 	RespectGPC bool
 	Currency   string          // ISO 4217
 	SaleBase   schema.SaleBase // never empty
+	WindowDays int             // from a click within which a sale is credited
+	FirstTouch bool            // the first click is credited rather than the last
 
 	caseCounts   bool // of slugs
 	destinations *schema.Destinations
@@ -130,7 +132,9 @@ func compileProgram(p *schema.Program, keys map[uint32]schema.StoredClickKey, al
 	}
 	return &Program{
 		Homepage: homepage, Param: []byte(p.Param), AlsoParam: []byte(p.AlsoParam),
-		Key: key, Zone: zone, RespectGPC: p.RespectGPC, Currency: p.Currency, SaleBase: cmp.Or(p.SaleBase, schema.SaleSubtotal), caseCounts: p.SlugCase == schema.SlugsSensitive, destinations: destinations,
+		Key: key, Zone: zone, RespectGPC: p.RespectGPC,
+		Currency: p.Currency, SaleBase: cmp.Or(p.SaleBase, schema.SaleSubtotal), WindowDays: p.WindowDays, FirstTouch: p.Touch == "first",
+		caseCounts: p.SlugCase == schema.SlugsSensitive, destinations: destinations,
 		stored: p, keys: slices.Collect(maps.Values(keys)),
 	}, nil
 }
