@@ -26,7 +26,7 @@ type ClickHouseOptions struct {
 	// Closed marks a source that ends: it never holds back what is complete.
 	Closed bool
 
-	FlushEvery    time.Duration // how long a record waits for others, 1 s; conversions 100 ms
+	FlushEvery    time.Duration // how long a record waits for others, from the moment it was made, 1 s; conversions 100 ms
 	MaxRows       int           // of a batch, 500,000
 	MaxBytes      int           // of a batch's records, 64 MiB: the sink takes about six times that while it is far behind
 	InsertTimeout time.Duration // after which an insert counts as lost, 75 s; ClickHouse gives up after four fifths of it
@@ -143,13 +143,15 @@ func (s *ClickHouse) Run(ctx context.Context) error {
 	return nil
 }
 
-// Drain ships what is synced now, says that the node has stopped, and returns. It must not run beside Run.
+// Drain ships what is synced now, says that the node has stopped, and returns. It must not run beside Run, and nothing may be
+// appended any more.
 func (s *ClickHouse) Drain(ctx context.Context) error {
 	defer s.cut.close()
 	target := s.opt.Source.Synced()
 	if err := s.loop().until(ctx, true, func() bool { return s.Position() >= target }); err != nil {
 		return fmt.Errorf("ship to ClickHouse: %d records are left in the journal, and the next start ships them: %w", target-s.Position(), err)
 	}
+	s.beat.end(s.opt.Now(), s.opt.Source.Appended(), s.Position())
 	if err := s.heartbeat(ctx, stateClosed); err != nil {
 		return fmt.Errorf("tell ClickHouse that this node has stopped: %w", err)
 	}
@@ -181,7 +183,7 @@ func (s *ClickHouse) step(ctx context.Context, drain bool) error {
 			s.opened = time.Now()
 			s.measure()
 		}
-		if wait := s.opt.FlushEvery - time.Since(s.opened); !full && !drain && wait > 0 && s.cut.limit == 0 {
+		if wait := s.opt.FlushEvery - waited(s.opened, s.oldest(), s.opt.Now()); !full && !drain && wait > 0 && s.cut.limit == 0 {
 			sleep(ctx, wait)
 			return nil
 		}
@@ -262,6 +264,15 @@ func (s *ClickHouse) oldest() time.Time {
 		return s.opened
 	}
 	return time.UnixMilli(s.batch.months[0].at[0])
+}
+
+// waited is how long a batch has waited already: since its oldest record was made, or since it was begun if the clocks of the
+// two do not agree. While one batch is under way the records of the next grow old.
+func waited(opened, oldest, now time.Time) time.Duration {
+	if oldest.IsZero() {
+		oldest = now
+	}
+	return max(time.Since(opened), now.Sub(oldest))
 }
 
 // renew gives the first record that the store holds otherwise, and all after it, to a new node.

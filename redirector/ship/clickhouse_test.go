@@ -470,8 +470,8 @@ func heartbeats(t *testing.T, r *rig) {
 	src.add(r.kind.records(1, 10, noon)...)
 	now = noon.Add(time.Minute)
 	r.drain(s)
-	if state, complete, next := latest(); state != stateClosed || complete.Before(noon.Add(-clockMargin)) || complete.After(now) || next != 11 {
-		t.Errorf("stopped: %s, complete to %v, next %d", state, complete, next)
+	if state, complete, next := latest(); state != stateClosed || !complete.Equal(now) || next != 11 {
+		t.Errorf("stopped: %s, complete to %v, next %d; want %s, to %v, next 11", state, complete, next, stateClosed, now)
 	}
 }
 

@@ -52,6 +52,13 @@ func (h *heartbeat) saw(at int64, now time.Time) {
 	}
 }
 
+// end is called when nothing is answered any more: what was has landed, if all that was appended has.
+func (h *heartbeat) end(now time.Time, appended, landed uint64) {
+	if landed >= appended {
+		h.raise(now)
+	}
+}
+
 func (h *heartbeat) raise(t time.Time) {
 	if t.After(h.complete) {
 		h.complete = t

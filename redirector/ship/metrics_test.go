@@ -1,6 +1,7 @@
 package ship
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -93,4 +94,37 @@ func TestLagIsTheAgeOfTheOldestClickThatWaits(t *testing.T) {
 	want("caught up", 0, 0)
 	now = now.Add(time.Hour)
 	want("nothing happens", 0, 0)
+}
+
+// TestTheWaitForOthersCountsFromTheOldestClick has clicks grow old while the batch before theirs is under way: they
+// do not wait for others again.
+func TestTheWaitForOthersCountsFromTheOldestClick(t *testing.T) {
+	r, live := newRig(t), newLiveRig(t)
+	src := newMemory("a1")
+	now := func() time.Time { return noon.Add(time.Hour) }
+	facts := r.sink(r.conn, src, func(o *ClickHouseOptions) { o.FlushEvery, o.Now = time.Hour, now })
+	counts := live.sink(live.rdb, src, func(o *RedisOptions) { o.FlushEvery, o.Now = time.Hour, now })
+	src.add(records(0, 10, noon)...)
+	src.add(records(10, 10, noon.Add(time.Hour-time.Second))...)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // ends what waits where it should not
+	defer cancel()
+	if err := errors.Join(facts.step(ctx, false), counts.step(ctx, false)); err != nil {
+		t.Fatal(err)
+	}
+	if facts.Position() != 20 || counts.at != 20 {
+		t.Errorf("ClickHouse has clicks up to %d, Redis up to %d, want 20", facts.Position(), counts.at)
+	}
+}
+
+func TestHowLongABatchHasWaited(t *testing.T) {
+	opened := time.Now().Add(-time.Minute)
+	f := func(what string, oldest, now time.Time, want time.Duration) {
+		t.Helper()
+		if got := waited(opened, oldest, now).Round(time.Minute); got != want {
+			t.Errorf("%s: %v, want %v", what, got, want)
+		}
+	}
+	f("its oldest click is older than the batch", noon, noon.Add(5*time.Minute), 5*time.Minute)
+	f("the clock was set back", noon, noon.Add(-time.Hour), time.Minute)
+	f("it holds gaps alone", time.Time{}, noon, time.Minute)
 }

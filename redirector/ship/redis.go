@@ -21,7 +21,7 @@ type RedisOptions struct {
 	Enrich *enrich.Data
 	Keys   schema.Keys
 
-	FlushEvery  time.Duration // how long a click waits for others, 200 ms
+	FlushEvery  time.Duration // how long a click waits for others, from the moment it was made, 200 ms
 	MaxRows     int           // records of a batch, 100,000
 	CursorDelay time.Duration // how long the journal keeps what Redis has counted, 10 s: more than Redis can forget in a crash
 	GiveUp      int           // after so many failures in a row; 0: never
@@ -153,7 +153,7 @@ func (s *Redis) step(ctx context.Context, drain bool) error {
 	if s.batch.node == "" {
 		return s.idle(ctx, drain)
 	}
-	if wait := s.opt.FlushEvery - time.Since(s.opened); !full && !drain && wait > 0 {
+	if wait := s.opt.FlushEvery - waited(s.opened, s.batch.since, s.opt.Now()); !full && !drain && wait > 0 {
 		sleep(ctx, wait)
 		return nil
 	}
