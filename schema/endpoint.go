@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// MaxEndpoint is how long the address of an endpoint may be, in bytes.
-const MaxEndpoint = 2000
+// MaxEndpoint is how long an address may be that something is sent to, in bytes.
+const MaxEndpoint = 32 << 10
 
 // ErrEndpoint says that an address cannot be told anything.
 var ErrEndpoint = errors.New("not an address that can be told anything")
