@@ -47,6 +47,15 @@ type Partner struct {
 	Status    PartnerStatus `json:"status"`
 	Link      LinkID        `json:"link_id"` // the personal link
 	CreatedAt time.Time     `json:"created_at"`
+	// OpeningBalance is what the partner had earned elsewhere and not been paid when the program moved here.
+	OpeningBalance OpeningBalance `json:"opening_balance,omitzero"`
+}
+
+// OpeningBalance is an amount that somebody is owed from before.
+type OpeningBalance struct {
+	Amount   int64     `json:"amount"`   // minor units of Currency
+	Currency string    `json:"currency"` // ISO 4217
+	AsOf     time.Time `json:"as_of"`
 }
 
 // Link is a slug that leads somewhere on behalf of a partner.

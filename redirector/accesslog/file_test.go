@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"fairlead/redirector/spool"
 	"fairlead/schema"
 )
 
@@ -151,7 +152,7 @@ func TestAGrowingFileIsReadUpToWhereItWas(t *testing.T) {
 	}
 	for r.Next() {
 	}
-	if !errors.Is(r.Err(), errChanged) {
+	if !errors.Is(r.Err(), spool.ErrChanged) {
 		t.Errorf("a file that shrank: got %v", r.Err())
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"fairlead/redirector/enrich"
 	"fairlead/redirector/ship"
+	"fairlead/redirector/spool"
 	"fairlead/schema"
 	"fairlead/schema/directory"
 )
@@ -145,7 +146,7 @@ func (im *Importer) Import(ctx context.Context, path string, stdin io.Reader) (R
 
 // count brings the live counters up to date. Rows that an earlier import brought were made with the links of
 // that time: what of them is not counted yet is not for this import to say, and the counters are made anew from ClickHouse.
-func (im *Importer) count(ctx context.Context, source *Source, r Report) error {
+func (im *Importer) count(ctx context.Context, source *spool.Source, r Report) error {
 	ctx, cancel := context.WithTimeout(ctx, im.LiveWait)
 	defer cancel()
 	if r.Already > 0 {

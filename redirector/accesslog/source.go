@@ -1,88 +1,32 @@
 package accesslog
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"sync"
-
 	"fairlead/redirector/journal"
 	"fairlead/redirector/ship"
+	"fairlead/redirector/spool"
 	"fairlead/schema"
 )
 
-// Source is a File as ship takes it: an entry a GET line.
-type Source struct {
-	file  *File
-	links Links
-	env   env
-
-	mu      sync.Mutex
-	cursors map[string]uint64
-	tell    func(sink string, seq uint64)
-}
-
-// Source returns the file's clicks, found in links. tell, if not nil, is told how far each sink is.
-func (l *File) Source(o Options, tell func(sink string, seq uint64)) *Source {
-	return &Source{file: l, links: o.Links, env: newEnv(l.Sum, o), cursors: make(map[string]uint64), tell: tell}
-}
-
-var _ ship.Source = (*Source)(nil)
-
-// Node is the file's.
-func (s *Source) Node() journal.NodeID { return s.file.Node() }
-
-// Appended is the number of clicks; a file does not grow.
-func (s *Source) Appended() uint64 { return s.file.Clicks }
-
-// Synced is Appended.
-func (s *Source) Synced() uint64 { return s.file.Clicks }
-
-// WaitSynced waits for what will not come.
-func (s *Source) WaitSynced(ctx context.Context, after uint64) (uint64, error) {
-	if after < s.file.Clicks {
-		return s.file.Clicks, nil
+// Source returns the file's clicks as ship takes them, an entry a GET line, found in links. tell, if not nil, is told how far
+// each sink is.
+func (l *File) Source(o Options, tell func(sink string, seq uint64)) *spool.Source {
+	env := newEnv(l.Sum, o)
+	return &spool.Source{
+		File: l.File, First: 1, Last: l.Clicks, All: l.Clicks, Tell: tell,
+		Open: func(from uint64) ship.Reader {
+			return &reader{
+				file:   l,
+				from:   from,
+				lines:  newLines(l.Reader()),
+				parser: parser{until: l.until},
+				maker:  newMaker(o.Links, env),
+			}
+		},
 	}
-	<-ctx.Done()
-	return s.file.Clicks, ctx.Err()
-}
-
-// Cursor begins at 0 with every import: the stores are asked what they have.
-func (s *Source) Cursor(sink string) uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.cursors[sink]
-}
-
-// Advance moves a sink's cursor.
-func (s *Source) Advance(sink string, seq uint64) error {
-	s.mu.Lock()
-	s.cursors[sink] = max(s.cursors[sink], seq)
-	s.mu.Unlock()
-	if s.tell != nil {
-		s.tell(sink, seq)
-	}
-	return nil
-}
-
-// Renew refuses: a file's numbers are its own.
-func (s *Source) Renew(from uint64, reason string) error {
-	return fmt.Errorf("%s: the clicks in the store under %s from %d on were not made of this file: %s", s.file.Name, s.file.Node(), from, reason)
-}
-
-// Reader reads the clicks from a seq on.
-func (s *Source) Reader(from uint64) (ship.Reader, error) {
-	return &reader{
-		source: s,
-		from:   from,
-		lines:  newLines(s.file.Reader()),
-		parser: parser{until: s.file.until},
-		maker:  newMaker(s.links, s.env),
-	}, nil
 }
 
 type reader struct {
-	source *Source
+	file   *File
 	lines  *lines
 	from   uint64
 	seq    uint64
@@ -93,13 +37,11 @@ type reader struct {
 	err    error
 }
 
-var errChanged = errors.New("the file has changed while it was read: import it again")
-
 func (r *reader) Next() bool {
-	for r.seq < r.source.file.Clicks {
+	for r.seq < r.file.Clicks {
 		if !r.lines.next() {
 			if r.err = r.lines.err; r.err == nil {
-				r.err = errChanged
+				r.err = spool.ErrChanged
 			}
 			return false
 		}
@@ -118,7 +60,7 @@ func (r *reader) Next() bool {
 	return false
 }
 
-func (r *reader) Node() journal.NodeID     { return r.source.file.Node() }
+func (r *reader) Node() journal.NodeID     { return r.file.Node() }
 func (r *reader) Seq() uint64              { return r.seq }
 func (r *reader) Record() []byte           { return r.record }
 func (r *reader) Gap() (journal.Gap, bool) { return journal.Gap{}, false }

@@ -102,6 +102,9 @@ func (s *File) take(ctx context.Context, in io.Reader, path string, whole int64,
 	return nil
 }
 
+// ErrChanged says that a file does not hold any more what was read of it first.
+var ErrChanged = errors.New("the file has changed while it was read: import it again")
+
 // Node names the file by what is in it, as a journal's node.
 func (s *File) Node() journal.NodeID { return journal.NodeID(hex.EncodeToString(s.Sum[:16])) }
 

@@ -22,6 +22,11 @@ type NewPartner struct {
 	// PasswordHash lets the partner log in at once; without it the partner is invited.
 	PasswordHash string
 	CreatedAt    time.Time // zero: now
+
+	// What a partner brings who comes from another program.
+	Slugs          []string             // of more links, to the program's homepage; without Slug the first is the personal link's
+	Status         schema.PartnerStatus // empty: active with a password, otherwise invited
+	OpeningBalance schema.OpeningBalance
 }
 
 // maxName is how long a person's or a program's name may be, in characters.
@@ -29,44 +34,70 @@ const maxName = 200
 
 // AddPartner adds a partner with a log-in and the personal link, which leads to the program's homepage.
 func (d *Directory) AddPartner(ctx context.Context, actor Actor, n NewPartner) (schema.Partner, schema.Link, error) {
-	fail := func(err error) (schema.Partner, schema.Link, error) { return schema.Partner{}, schema.Link{}, err }
-	var err error
-	if n.Name, err = checkName("name", n.Name); err != nil {
-		return fail(err)
-	}
-	if n.Email, err = checkEmail(n.Email); err != nil {
-		return fail(err)
-	}
-	if n.Slug != "" {
-		if err := schema.CheckSlug(n.Slug); err != nil {
-			return fail(invalid("slug", "%s.", sentence(err)))
-		}
-	}
-	if err := checkHash(n.PasswordHash); err != nil {
-		return fail(err)
+	if err := n.check(); err != nil {
+		return schema.Partner{}, schema.Link{}, err
 	}
 	var p schema.Partner
 	var l schema.Link
-	err = d.write(ctx, actor, "partner added", func(ctx context.Context, t *tx) error {
+	err := d.write(ctx, actor, "partner added", func(ctx context.Context, t *tx) (err error) {
+		if err := t.freeEmail(ctx, n.Email); err != nil {
+			return err
+		}
+		if n.Slug != "" {
+			if err := t.freeSlugs(ctx, n.slugs()); err != nil {
+				return err
+			}
+		}
 		p, l, err = t.addPartner(ctx, n)
 		return err
 	})
 	if err != nil {
-		return fail(err)
+		return schema.Partner{}, schema.Link{}, err
 	}
 	return p, l, nil
 }
 
-func (t *tx) addPartner(ctx context.Context, n NewPartner) (p schema.Partner, l schema.Link, err error) {
-	if err := t.freeEmail(ctx, n.Email); err != nil {
-		return p, l, err
+// check reports what is wrong with a new partner, and brings the names into their form.
+func (n *NewPartner) check() (err error) {
+	if n.Name, err = checkName("name", n.Name); err != nil {
+		return err
 	}
+	if n.Email, err = checkEmail(n.Email); err != nil {
+		return err
+	}
+	if n.Slug == "" && len(n.Slugs) > 0 {
+		n.Slug, n.Slugs = n.Slugs[0], n.Slugs[1:]
+	}
+	for _, slug := range n.slugs() {
+		if err := schema.CheckSlug(slug); err != nil {
+			return invalid("slug", "%s.", sentence(err))
+		}
+	}
+	if n.Status != "" {
+		if err := checkStatus(n.Status); err != nil {
+			return err
+		}
+	}
+	if err := checkBalance(n.OpeningBalance); err != nil {
+		return err
+	}
+	return checkHash(n.PasswordHash)
+}
+
+// slugs are those that the new partner asks for.
+func (n *NewPartner) slugs() []string {
+	if n.Slug == "" {
+		return n.Slugs
+	}
+	return append([]string{n.Slug}, n.Slugs...)
+}
+
+// addPartner puts a partner whose names are free.
+func (t *tx) addPartner(ctx context.Context, n NewPartner) (p schema.Partner, l schema.Link, err error) {
 	if n.Slug == "" {
 		if n.Slug, err = t.freeSlug(ctx, n.Name, n.Email); err != nil {
 			return p, l, err
 		}
-	} else if err := t.freeSlugs(ctx, []string{n.Slug}); err != nil {
-		return p, l, err
 	}
 	if n.CreatedAt.IsZero() {
 		n.CreatedAt = t.now
@@ -83,11 +114,16 @@ func (t *tx) addPartner(ctx context.Context, n NewPartner) (p schema.Partner, l 
 	if err != nil {
 		return p, l, err
 	}
-	status := schema.PartnerActive
-	if n.PasswordHash == "" {
-		status = schema.PartnerInvited
+	if n.Status == "" {
+		n.Status = schema.PartnerActive
+		if n.PasswordHash == "" {
+			n.Status = schema.PartnerInvited
+		}
 	}
-	p = schema.Partner{ID: schema.PartnerID(partner), Name: n.Name, Email: n.Email, Status: status, Link: schema.LinkID(link), CreatedAt: n.CreatedAt.UTC()}
+	p = schema.Partner{
+		ID: schema.PartnerID(partner), Name: n.Name, Email: n.Email, Status: n.Status, Link: schema.LinkID(link), CreatedAt: n.CreatedAt.UTC(),
+		OpeningBalance: n.OpeningBalance,
+	}
 	l = schema.Link{ID: p.Link, Partner: p.ID, Slug: n.Slug, CreatedAt: p.CreatedAt}
 	in := schema.Login{ID: schema.LoginID(login), Email: n.Email, Role: schema.RolePartner, Partner: p.ID, Password: n.PasswordHash, CreatedAt: p.CreatedAt}
 	if err := t.put(schema.KindPartner, uint64(p.ID), nil, p); err != nil {
@@ -96,7 +132,10 @@ func (t *tx) addPartner(ctx context.Context, n NewPartner) (p schema.Partner, l 
 	if err := t.put(schema.KindLink, uint64(l.ID), nil, l, slugKey(l.Slug)); err != nil {
 		return p, l, err
 	}
-	return p, l, t.put(schema.KindLogin, uint64(in.ID), nil, in, emailKey(in.Email))
+	if err := t.put(schema.KindLogin, uint64(in.ID), nil, in, emailKey(in.Email)); err != nil {
+		return p, l, err
+	}
+	return p, l, t.addSlugs(ctx, p, n.Slugs)
 }
 
 // Partner returns a partner; the error may be NotFound.
@@ -162,10 +201,8 @@ func (d *Directory) Partners(ctx context.Context, search string, page Page) ([]s
 
 // SetPartnerStatus changes a partner's state. Suspending or declining ends every session of the log-in.
 func (d *Directory) SetPartnerStatus(ctx context.Context, actor Actor, id schema.PartnerID, status schema.PartnerStatus, reason string) (schema.Partner, error) {
-	switch status {
-	case schema.PartnerInvited, schema.PartnerApplied, schema.PartnerActive, schema.PartnerSuspended, schema.PartnerDeclined:
-	default:
-		return schema.Partner{}, invalid("status", "A partner is invited, applied, active, suspended or declined; %q is none of them.", status)
+	if err := checkStatus(status); err != nil {
+		return schema.Partner{}, err
 	}
 	var p schema.Partner
 	err := d.write(ctx, actor, reason, func(ctx context.Context, t *tx) error {
@@ -184,6 +221,14 @@ func (d *Directory) SetPartnerStatus(ctx context.Context, actor Actor, id schema
 		return schema.Partner{}, err
 	}
 	return p, nil
+}
+
+func checkStatus(status schema.PartnerStatus) error {
+	switch status {
+	case schema.PartnerInvited, schema.PartnerApplied, schema.PartnerActive, schema.PartnerSuspended, schema.PartnerDeclined:
+		return nil
+	}
+	return invalid("status", "A partner is invited, applied, active, suspended or declined; %q is none of them.", status)
 }
 
 // freeEmail is a conflict if a log-in has the address.
