@@ -31,7 +31,7 @@ func (s *Server) own(h *hit) (out outcome, own bool) {
 	h.text = append(h.text[:0], h.path...)
 	foldASCII(h.text)
 	if r, ok := s.routes[string(h.text)]; ok {
-		return s.serveRoute(h, r), true
+		return s.serveRoute(h, r.answer), true
 	}
 	get := h.head || h.ctx.IsGet()
 	switch {

@@ -21,17 +21,43 @@ type Call struct {
 // Route answers a Call. It may wait for a disk, never for a store.
 type Route func(Call)
 
+// route is a Route and the bound of what is sent to it, in bytes.
+type route struct {
+	answer Route
+	bodies int
+}
+
 // Route makes r answer a path, whatever the method: "track/lead", in lower case. Its first part has to be one that
 // slugs cannot begin with. All routes are named before Serve.
-func (s *Server) Route(path string, r Route) {
+func (s *Server) Route(path string, r Route) { s.RouteBodies(path, s.opt.Limits.BodyBytes, r) }
+
+// RouteBodies is Route for a path whose requests' bodies have a bound of their own, in bytes.
+func (s *Server) RouteBodies(path string, most int, r Route) {
 	first, _, _ := strings.Cut(path, "/")
 	if !schema.Reserved([]byte(first)) {
 		panic("BUG: the path " + path + " may be a link's")
 	}
 	if s.routes == nil {
-		s.routes = map[string]Route{}
+		s.routes = map[string]route{}
 	}
-	s.routes[path] = r
+	s.routes[path] = route{r, most}
+}
+
+// bounds tells fasthttp how long a body may be, once the headers have come. Links have none, and are most of what comes.
+func (s *Server) bounds(h *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
+	if !h.IsGet() {
+		c.MaxRequestBodySize = s.bodyBound(h)
+	}
+	return c
+}
+
+// bodyBound is how long the body of a request may be, in bytes.
+func (s *Server) bodyBound(h *fasthttp.RequestHeader) int {
+	path, _, _ := split(h.RequestURI())
+	if r, ok := s.routes[strings.ToLower(string(trimSlashes(path)))]; ok {
+		return r.bodies
+	}
+	return s.opt.Limits.BodyBytes
 }
 
 // serveRoute answers a path that somebody has a Route for. A bug there must not look like success.
@@ -59,5 +85,5 @@ func (h *hit) refuse(status int, code, message string) {
 	h.ctx.Response.Header.SetCanonical(headerCacheControl, noStore)
 	h.ctx.SetStatusCode(status)
 	h.ctx.SetContentType("application/json")
-	h.ctx.SetBodyString(`{"error":{"code":"` + code + `","message":"` + message + `"}}`)
+	h.ctx.SetBodyString(`{"error":{"code":"` + code + `","message":"` + message + `","doc_url":"/openapi.json"}}`)
 }

@@ -25,7 +25,7 @@ type Server struct {
 	ids  *schema.ClickIDs
 	hits sync.Pool
 
-	routes map[string]Route // by path in lower case; does not change once Serve runs
+	routes map[string]route // by path in lower case; does not change once Serve runs
 
 	// nobodys tags the ids in answers to HEAD: drawn at the start and known to this Server alone, so that no
 	// check anywhere accepts them.
@@ -70,6 +70,7 @@ func New(opt Options) (*Server, error) {
 		Logger:                       connLog{s},
 		ReadBufferSize:               opt.Limits.HeaderBytes,
 		MaxRequestBodySize:           opt.Limits.BodyBytes,
+		HeaderReceived:               s.bounds,
 		ReadTimeout:                  opt.Limits.Read,
 		WriteTimeout:                 opt.Limits.Write,
 		IdleTimeout:                  opt.Limits.Idle,
@@ -213,7 +214,7 @@ func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	}
 	ctx.Response.Reset()
 	if path, _, _ := split(ctx.Request.Header.RequestURI()); status == fasthttp.StatusRequestEntityTooLarge && len(s.routes) > 0 && reserved(trimSlashes(path)) {
-		(&hit{ctx: ctx}).refuse(status, "bad_request", fmt.Sprintf("The body is longer than %d bytes.", s.opt.Limits.BodyBytes))
+		(&hit{ctx: ctx}).refuse(status, "bad_request", fmt.Sprintf("The body is longer than %d bytes.", s.bodyBound(&ctx.Request.Header)))
 		return
 	}
 	ctx.Response.Header.SetCanonical(headerCacheControl, noStore)

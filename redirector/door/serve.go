@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -26,10 +28,17 @@ type Desk interface {
 // Directory is where keys and the program's settings are looked up; see links.Directory.
 type Directory interface{ View() *links.View }
 
-// Options are what Doors are made of. Desk and Links have to be given.
+// Front is how errors are told, and how often strangers may knock; see track.API.
+type Front interface {
+	Refuse(ctx *fasthttp.RequestCtx, err error)
+	Stranger(now time.Time, from netip.Addr) error
+}
+
+// Options are what Doors are made of. Desk, Links and Front have to be given.
 type Options struct {
 	Desk  Desk
 	Links Directory
+	Front Front
 	// Stripe, Shopify and Postbacks are the secrets that each kind of message is signed with; several while one is
 	// replaced by another. Without any, webhooks are not taken.
 	Stripe, Shopify, Postbacks []string
@@ -57,21 +66,30 @@ func New(opt Options) *Doors {
 	return d
 }
 
-// Routes are the doors by their paths.
-func (d *Doors) Routes() map[string]func(ctx *fasthttp.RequestCtx, now time.Time) {
-	return map[string]func(*fasthttp.RequestCtx, time.Time){
-		"webhooks/stripe": func(ctx *fasthttp.RequestCtx, now time.Time) {
-			d.serve(ctx, now, "stripe", []string{"POST"}, Stripe{Secrets: d.opt.Stripe})
-		},
-		"webhooks/shopify": func(ctx *fasthttp.RequestCtx, now time.Time) {
-			d.serve(ctx, now, "shopify", []string{"POST"}, Shopify{Secrets: d.opt.Shopify})
-		},
-		"postback": func(ctx *fasthttp.RequestCtx, now time.Time) {
-			d.serve(ctx, now, "postback", []string{"GET", "POST"}, Postback{
-				Secrets: d.opt.Postbacks,
-				Key:     func(key string) (schema.APIKey, error) { return d.key(key, now) },
-			})
-		},
+// MaxWebhook is how long a webhook's body may be, in bytes: orders of many lines are long, and nobody sends them again
+// in parts.
+const MaxWebhook = 1 << 20
+
+// Route is an address that a door is at.
+type Route struct {
+	Path   string
+	Bodies int // how long a body may be, in bytes; 0: as elsewhere
+	Answer track.Answer
+}
+
+// Routes are the doors' addresses.
+func (d *Doors) Routes() []Route {
+	at := func(path, methods string, bodies int, r func(now time.Time) reader) Route {
+		return Route{path, bodies, func(ctx *fasthttp.RequestCtx, now time.Time, from netip.Addr) {
+			d.serve(knock{ctx, now, from, path[strings.LastIndexByte(path, '/')+1:]}, methods, r(now))
+		}}
+	}
+	return []Route{
+		at("webhooks/stripe", "POST", MaxWebhook, func(time.Time) reader { return Stripe{Secrets: d.opt.Stripe} }),
+		at("webhooks/shopify", "POST", MaxWebhook, func(time.Time) reader { return Shopify{Secrets: d.opt.Shopify} }),
+		at("postback", "GET, POST", 0, func(now time.Time) reader {
+			return Postback{Secrets: d.opt.Postbacks, Key: func(key string) (schema.APIKey, error) { return d.key(key, now) }}
+		}),
 	}
 }
 
@@ -80,18 +98,24 @@ type reader interface {
 	Read(m Message, rules Rules) (Report, error)
 }
 
+// knock is a request at a door.
+type knock struct {
+	ctx  *fasthttp.RequestCtx
+	now  time.Time
+	from netip.Addr // zero: not known
+	door string
+}
+
 // serve takes a message in. Success means that all it tells is on disk; whoever is told anything else may send it again.
-func (d *Doors) serve(ctx *fasthttp.RequestCtx, now time.Time, name string, methods []string, r reader) {
-	if !slices.Contains(methods, string(ctx.Method())) {
-		for _, m := range methods {
-			ctx.Response.Header.Add("Allow", m)
-		}
-		d.refuse(ctx, name, fasthttp.StatusMethodNotAllowed, &track.Error{Code: track.BadRequest, Message: "This address does not answer " + string(ctx.Method()) + "."})
+func (d *Doors) serve(k knock, methods string, r reader) {
+	ctx := k.ctx
+	if !slices.Contains(strings.Split(methods, ", "), string(ctx.Method())) {
+		d.refuse(k, track.Methods(methods))
 		return
 	}
 	view := d.opt.Links.View()
 	if view == nil {
-		d.fail(ctx, name, track.ErrUnavailable)
+		d.refuse(k, track.ErrUnavailable)
 		return
 	}
 	report, err := r.Read(Message{
@@ -99,10 +123,10 @@ func (d *Doors) serve(ctx *fasthttp.RequestCtx, now time.Time, name string, meth
 		Query:  ctx.URI().QueryString(),
 		Header: func(header string) string { return string(ctx.Request.Header.Peek(header)) },
 		Body:   ctx.Request.Body(),
-		Now:    now,
+		Now:    k.now,
 	}, rulesOf(view))
 	if err != nil {
-		d.fail(ctx, name, err)
+		d.refuse(k, err)
 		return
 	}
 	ids := make([]string, 0, len(report.Conversions))
@@ -112,7 +136,7 @@ func (d *Doors) serve(ctx *fasthttp.RequestCtx, now time.Time, name string, meth
 		// fasthttp's context ends when the server begins to drain, and what has come is still taken.
 		receipt, err := d.opt.Desk.Record(context.Background(), &report.Conversions[i], report.Conversions[i].Delivery)
 		if err != nil {
-			d.fail(ctx, name, err)
+			d.refuse(k, err)
 			return
 		}
 		ids = append(ids, receipt.ID)
@@ -121,12 +145,15 @@ func (d *Doors) serve(ctx *fasthttp.RequestCtx, now time.Time, name string, meth
 	if report.Ignored != NotIgnored {
 		outcome = string(report.Ignored)
 	}
-	d.count(name, outcome)
-	answer(ctx, fasthttp.StatusOK, struct {
-		Received    bool     `json:"received"`
-		Conversions []string `json:"conversions"`
-		Ignored     Ignored  `json:"ignored,omitempty"`
-	}{true, ids, report.Ignored})
+	d.count(k.door, outcome)
+	answer(ctx, receipt{true, ids, report.Ignored})
+}
+
+// receipt is the answer to a message that was taken.
+type receipt struct {
+	Received    bool     `json:"received"`
+	Conversions []string `json:"conversions"` // their ids
+	Ignored     Ignored  `json:"ignored,omitempty"`
 }
 
 // rulesOf is what the doors have to know of a program.
@@ -158,49 +185,35 @@ func (d *Doors) key(text string, now time.Time) (schema.APIKey, error) {
 	return k, nil
 }
 
-// statuses are the answers to the codes of errors.
-var statuses = map[track.Code]int{
-	track.BadRequest: fasthttp.StatusBadRequest, track.Unauthorized: fasthttp.StatusUnauthorized, track.Forbidden: fasthttp.StatusForbidden,
-	track.NotFound: fasthttp.StatusNotFound, track.Conflict: fasthttp.StatusConflict, track.Unprocessable: fasthttp.StatusUnprocessableEntity,
-	track.RateLimited: fasthttp.StatusTooManyRequests,
-}
-
-// fail answers an error: the sender's fault, or ours.
-func (d *Doors) fail(ctx *fasthttp.RequestCtx, name string, err error) {
+// refuse answers an error: the sender's fault, or ours.
+func (d *Doors) refuse(k knock, err error) {
+	outcome := "refused"
 	var e *track.Error
-	if errors.As(err, &e) && statuses[e.Code] != 0 {
-		d.log.Warn("a message was refused", "door", name, "code", e.Code, "field", e.Field, "err", e.Message)
-		d.refuse(ctx, name, statuses[e.Code], e)
-		return
+	switch {
+	case !errors.As(err, &e):
+		outcome = "failed"
+		d.log.Error("a message was not taken: its sender was told to send it again", "door", k.door, "err", err)
+	case e.Code == track.Unauthorized || e.Code == track.NotFound || e.Code == track.BadRequest:
+		// Anybody may send such a message, so that neither the answers nor the log have room for all of them.
+		if late := d.opt.Front.Stranger(k.now, k.from); late != nil {
+			err = late
+			break
+		}
+		fallthrough
+	default:
+		d.log.Warn("a message was refused", "door", k.door, "code", e.Code, "field", e.Field, "err", e.Message)
 	}
-	d.log.Error("a message was not taken: its sender was told to send it again", "door", name, "err", err)
-	d.count(name, "failed")
-	ctx.Response.Header.Set("Retry-After", "1")
-	answer(ctx, fasthttp.StatusServiceUnavailable, errorAnswer{problem{track.Internal, "This message was not taken. Send it again."}})
+	d.count(k.door, outcome)
+	d.opt.Front.Refuse(k.ctx, err)
 }
 
-func (d *Doors) refuse(ctx *fasthttp.RequestCtx, name string, status int, e *track.Error) {
-	d.count(name, "refused")
-	answer(ctx, status, errorAnswer{problem{e.Code, e.Error()}})
-}
-
-// problem is an error in the form of the track API.
-type problem struct {
-	Code    track.Code `json:"code"`
-	Message string     `json:"message"`
-}
-
-type errorAnswer struct {
-	Error problem `json:"error"`
-}
-
-func answer(ctx *fasthttp.RequestCtx, status int, v any) {
+func answer(ctx *fasthttp.RequestCtx, v receipt) {
 	text, err := json.Marshal(v)
 	if err != nil {
 		panic("BUG: an answer is not to be marshalled: " + err.Error())
 	}
 	ctx.Response.Header.Set("Cache-Control", "no-store")
-	ctx.SetStatusCode(status)
+	ctx.SetStatusCode(fasthttp.StatusOK)
 	ctx.SetContentType("application/json")
 	ctx.SetBody(text)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -80,8 +81,12 @@ func newHouse(t *testing.T) *house {
 	h.click = schema.NewClickIDs("n").New(clickKey, now.Add(-time.Hour).UnixMilli(), 7)
 	quiet := slog.New(slog.DiscardHandler)
 	desk := track.NewDesk(track.Options{Links: viewOf{view}, Journal: h.journal, Logger: quiet, Now: func() time.Time { return now }})
+	front, err := track.NewAPI(desk, "https://go.example")
+	if err != nil {
+		t.Fatal(err)
+	}
 	h.Doors = New(Options{
-		Desk: desk, Links: viewOf{view}, Stripe: []string{secret}, Shopify: []string{secret}, Postbacks: []string{"s1"},
+		Desk: desk, Links: viewOf{view}, Front: front, Stripe: []string{secret}, Shopify: []string{secret}, Postbacks: []string{"s1"},
 		Metrics: h.set, Logger: quiet,
 	})
 	return h
@@ -97,7 +102,11 @@ func (h *house) send(path string, m Message, names ...string) (int, string) {
 	for _, name := range names {
 		ctx.Request.Header.Set(name, m.Header(name))
 	}
-	h.Routes()[path](&ctx, now)
+	for _, r := range h.Routes() {
+		if r.Path == path {
+			r.Answer(&ctx, now, netip.MustParseAddr("192.0.2.1"))
+		}
+	}
 	return ctx.Response.StatusCode(), string(ctx.Response.Body())
 }
 
@@ -205,5 +214,30 @@ func TestWhatTheDoorsAnswer(t *testing.T) {
 		if !strings.Contains(b.String(), "fairlead_messages_total"+line) {
 			t.Errorf("metrics lack %s:\n%s", line, b.String())
 		}
+	}
+}
+
+// Whoever has neither a key nor a secret is soon told to wait, and cannot fill the log; those who have one are not.
+func TestStrangersMayKnockSoOften(t *testing.T) {
+	h := newHouse(t)
+	var log strings.Builder
+	h.log = slog.New(slog.NewTextHandler(&log, nil))
+	for n := range 200 {
+		want := 401
+		if n >= 100 {
+			want = 429
+		}
+		if status, answer := h.send("postback", get("key=guess&clickid=x")); status != want {
+			t.Fatalf("guess %d: got %d %s, want %d", n+1, status, answer, want)
+		}
+	}
+	if n := strings.Count(log.String(), "a message was refused"); n != 100 {
+		t.Errorf("%d lines in the log, want 100", n)
+	}
+	if status, answer := h.send("webhooks/stripe", stripeMessage(nil, "whsec_guess", now), HeaderStripe); status != 429 {
+		t.Errorf("a forged webhook from there: got %d %s", status, answer)
+	}
+	if status, answer := h.send("postback", get("key="+postbackKey+"&subid="+h.click.String()+"&status=sale&payout=40&tid=K1")); status != 200 {
+		t.Errorf("a tracker from there: got %d %s", status, answer)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/valyala/fasthttp"
 )
 
 // Code is the class of an Error, in Dub's words (https://dub.co/docs/api-reference/errors).
@@ -24,6 +26,27 @@ const (
 // Codes lists the codes.
 func Codes() []Code {
 	return []Code{BadRequest, Unauthorized, Forbidden, NotFound, Conflict, Unprocessable, RateLimited, Internal}
+}
+
+// Status is the HTTP status that goes with a code.
+func (c Code) Status() int {
+	switch c {
+	case BadRequest:
+		return fasthttp.StatusBadRequest
+	case Unauthorized:
+		return fasthttp.StatusUnauthorized
+	case Forbidden:
+		return fasthttp.StatusForbidden
+	case NotFound:
+		return fasthttp.StatusNotFound
+	case Conflict:
+		return fasthttp.StatusConflict
+	case Unprocessable:
+		return fasthttp.StatusUnprocessableEntity
+	case RateLimited:
+		return fasthttp.StatusTooManyRequests
+	}
+	return fasthttp.StatusInternalServerError
 }
 
 // Error is a report that was not taken, through a fault of the caller's.
