@@ -15,8 +15,9 @@ const maxAhead = 24 * time.Hour
 // earliest is the first moment that a conversion may have happened at.
 var earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 
-// check reports what is wrong with a report that was completed.
-func check(c *schema.Conversion, now time.Time) error {
+// Check reports what is wrong with a report that was completed, as an *Error: what every report is held to, whichever
+// way it comes.
+func Check(c *schema.Conversion, now time.Time) error {
 	for _, f := range []struct{ name, text string }{
 		{"event", c.Event}, {"customer", c.Customer}, {"click", c.Click}, {"invoice", c.Invoice}, {"refund", c.Refund},
 		{"processor", c.Processor}, {"lead_event", c.LeadEvent}, {"reason", c.Reason}, {"delivery", c.Delivery},
@@ -80,7 +81,7 @@ func checkNames(c *schema.Conversion) error {
 			return refuse(Unprocessable, "customer", "is missing, and there is no click either: a lead is somebody's")
 		}
 	case schema.Sale:
-		if c.Customer == "" && c.Click == "" && c.Invoice == "" && len(c.Coupons) == 0 {
+		if c.Customer == "" && c.Click == "" && c.Invoice == "" && len(c.Coupons) == 0 && c.Credit == 0 {
 			return refuse(Unprocessable, "customer", "is missing, and there is neither a click nor an invoice: nobody could be credited")
 		}
 	case schema.Refund, schema.Restored:

@@ -99,7 +99,7 @@ func (d *Desk) record(ctx context.Context, c *schema.Conversion, once string) (R
 	}
 	now := d.opt.Now()
 	complete(c, now)
-	if err := check(c, now); err != nil {
+	if err := Check(c, now); err != nil {
 		return Receipt{}, err
 	}
 	lookAtClick(c, view, now)
