@@ -87,7 +87,10 @@ type Journal struct {
 
 // Conversions is how a redirector takes what merchants report.
 type Conversions struct {
-	Journal ConversionJournal `mapstructure:"journal"`
+	Journal         ConversionJournal `mapstructure:"journal"`
+	StripeSecrets   []string          `mapstructure:"stripe_secrets"`
+	ShopifySecrets  []string          `mapstructure:"shopify_secrets"`
+	PostbackSecrets []string          `mapstructure:"postback_secrets"`
 }
 
 // ConversionJournal is the redirector's log of conversions. Each is synced before it is answered.

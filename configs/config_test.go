@@ -75,6 +75,10 @@ func TestMistakesAreListedAllAtOnce(t *testing.T) {
 	f("testdata/bad-many.yaml", "",
 		`conversions.journal.max_bytes is "9000": 0, or at least three segments`,
 		`conversions.journal.segment_bytes is "5000": a multiple of 4096 from 1048576 to 1073741824`,
+		`conversions.postback_secrets is "••••": a secret has at least 16 characters`,
+		`conversions.shopify_secrets is "••••": a secret has no spaces in it`,
+		"conversions.shopify_secrets is \"••••\": that is what `fairlead config print` shows in a secret's place: write the secret itself",
+		`conversions.stripe_secrets is "••••": the signing secret of a webhook endpoint begins with whsec_; an API key of Stripe's does not sign anything`,
 		`log.level is "loud": debug, info, warn or error`,
 		`redirector.journal.sync_every is "1h0m0s": from 1ms to 10s`,
 		`redirector.leave is "soon": auto, or from 0s to 10m`,
@@ -86,10 +90,13 @@ func TestMistakesAreListedAllAtOnce(t *testing.T) {
 
 func TestAWrongTypeNamesItsKey(t *testing.T) {
 	_, err := Load("testdata/bad-type.yaml", nil, nil)
-	for _, want := range []string{"clickhouse.port", "redirector.drain"} {
+	for _, want := range []string{"clickhouse.port", "redirector.drain", "conversions.stripe_secrets"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not name %s", err, want)
 		}
+	}
+	if strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("the error repeats a secret: %v", err)
 	}
 }
 
@@ -99,11 +106,20 @@ func TestPrintMasksSecretsAndReadsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := c.Print()
-	if strings.Contains(out, "s3cret") || !strings.Contains(out, "••••") {
-		t.Errorf("the password is not masked:\n%s", out)
+	for _, masked := range []string{`password: "••••"`, `stripe_secrets: ["••••", "••••"]`, `shopify_secrets: ["••••"]`, `postback_secrets: []`} {
+		if strings.Contains(out, "s3cret") || !strings.Contains(out, masked) {
+			t.Errorf("want %s, and no secret:\n%s", masked, out)
+		}
 	}
 	file := t.TempDir() + "/printed.yaml"
 	if err := os.WriteFile(file, []byte(out), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(file, nil, nil); err == nil {
+		t.Error("a mask is taken for a secret that signs")
+	}
+	c.Conversions.StripeSecrets, c.Conversions.ShopifySecrets = []string{}, []string{}
+	if err := os.WriteFile(file, []byte(c.Print()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	again, err := Load(file, nil, nil)

@@ -8,7 +8,13 @@ import (
 )
 
 // secrets are the keys whose values are never printed.
-var secrets = map[string]bool{"clickhouse.password": true, "redis.password": true}
+var secrets = map[string]bool{
+	"clickhouse.password": true, "redis.password": true,
+	"conversions.stripe_secrets": true, "conversions.shopify_secrets": true, "conversions.postback_secrets": true,
+}
+
+// mask stands where a secret is not printed.
+const mask = "••••"
 
 // Print returns the effective configuration as YAML, secrets masked.
 func (c Config) Print() string {
@@ -37,16 +43,19 @@ func printStruct(b *strings.Builder, v reflect.Value, path, indent string) {
 }
 
 func printValue(v reflect.Value, key string) string {
-	if secrets[key] && v.String() != "" {
-		return `"••••"`
+	show := func(s string) string {
+		if secrets[key] && s != "" {
+			s = mask
+		}
+		return fmt.Sprintf("%q", s)
 	}
 	switch x := v.Interface().(type) {
 	case string:
-		return fmt.Sprintf("%q", x)
+		return show(x)
 	case []string:
 		quoted := make([]string, len(x))
 		for i, s := range x {
-			quoted[i] = fmt.Sprintf("%q", s)
+			quoted[i] = show(s)
 		}
 		return "[" + strings.Join(quoted, ", ") + "]"
 	default:

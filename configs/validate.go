@@ -113,11 +113,39 @@ func (c *Config) Validate() Mistakes {
 			}
 		}
 	}
+	for key, list := range map[string][]string{
+		"conversions.stripe_secrets": c.Conversions.StripeSecrets, "conversions.shopify_secrets": c.Conversions.ShopifySecrets,
+		"conversions.postback_secrets": c.Conversions.PostbackSecrets,
+	} {
+		for _, secret := range list {
+			if why := checkSecret(key, secret); why != "" {
+				bad(key, mask, why)
+			}
+		}
+	}
 	if c.Redis.Prefix == "" || strings.ContainsAny(c.Redis.Prefix, "{}* \t\n") {
 		bad("redis.prefix", c.Redis.Prefix, "a few letters and a colon, without braces or spaces")
 	}
 	slices.Sort(m)
 	return m
+}
+
+// shortestSecret is how many characters a secret that signs messages has at least.
+const shortestSecret = 16
+
+// checkSecret says what is wrong with a secret, without repeating it.
+func checkSecret(key, secret string) string {
+	switch {
+	case secret == mask:
+		return "that is what `fairlead config print` shows in a secret's place: write the secret itself"
+	case strings.ContainsAny(secret, " \t\r\n"):
+		return "a secret has no spaces in it"
+	case len(secret) < shortestSecret:
+		return fmt.Sprintf("a secret has at least %d characters", shortestSecret)
+	case key == "conversions.stripe_secrets" && !strings.HasPrefix(secret, "whsec_"):
+		return "the signing secret of a webhook endpoint begins with whsec_; an API key of Stripe's does not sign anything"
+	}
+	return ""
 }
 
 // IsPublic reports whether an address to listen on can be reached from other machines.
@@ -194,7 +222,11 @@ func flatten(v *viper.Viper, err error) Mistakes {
 	}
 	var field *mapstructure.DecodeError
 	if errors.As(err, &field) {
-		return Mistakes{fmt.Sprintf("%s is %q: that cannot be read; default.yaml shows the form", field.Name(), fmt.Sprint(v.Get(field.Name())))}
+		value := fmt.Sprint(v.Get(field.Name()))
+		if secrets[field.Name()] {
+			value = mask
+		}
+		return Mistakes{fmt.Sprintf("%s is %q: that cannot be read; default.yaml shows the form", field.Name(), value)}
 	}
 	return Mistakes{strings.TrimSpace(err.Error())}
 }

@@ -16,9 +16,11 @@ import (
 
 	"fairlead/configs"
 	"fairlead/redirector"
+	"fairlead/redirector/door"
 	"fairlead/redirector/enrich"
 	"fairlead/redirector/journal"
 	"fairlead/redirector/ship"
+	"fairlead/redirector/track"
 )
 
 func redirectorCommand(g *global) *cobra.Command {
@@ -121,6 +123,9 @@ func openEdge(ctx context.Context, d *deployment, o *ops, data *enrich.Data, log
 	if err := os.MkdirAll(shipping, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of what is being shipped: %w", err)
 	}
+	if err := takeReports(e.node, d, o, log); err != nil {
+		return nil, err
+	}
 	source := ship.FromJournal(e.node.Journal)
 	facts = ship.NewClickHouse(d.CH, ship.ClickHouseOptions{
 		Source: source, Enrich: data, Dir: shipping, Cluster: c.ClickHouse.Cluster, Logger: log, Metrics: o.Metrics, Faults: faults.ship,
@@ -135,6 +140,24 @@ func openEdge(ctx context.Context, d *deployment, o *ops, data *enrich.Data, log
 	}
 	o.Add("redirector", e.node.Server.Readiness)
 	return e, nil
+}
+
+// takeReports makes the redirector answer whoever reports conversions: merchants, trackers and payment processors.
+func takeReports(n *redirector.Node, d *deployment, o *ops, log *slog.Logger) error {
+	desk := track.NewDesk(track.Options{
+		Links: n.Links, Journal: n.Conversions, Redis: d.Redis, Keys: d.Keys, Metrics: o.Metrics, Logger: log,
+	})
+	api, err := track.NewAPI(desk, d.RedirectorURL)
+	if err != nil {
+		return err
+	}
+	n.Server.ServeTrack(api)
+	c := d.Config.Conversions
+	n.Server.ServeDoors(door.New(door.Options{
+		Desk: desk, Links: n.Links, Front: api, Stripe: c.StripeSecrets, Shopify: c.ShopifySecrets, Postbacks: c.PostbackSecrets,
+		Metrics: o.Metrics, Logger: log,
+	}))
+	return nil
 }
 
 // Run answers until ctx is done or a part fails, then stops in order and closes everything.
