@@ -46,11 +46,14 @@ var kindWords = map[schema.ConversionKind]string{
 }
 
 // main is the report that answers the question: of those that it names one that stands and is no test, the sale of a
-// payment, the first of a click, the last of a customer.
+// payment, the first of a click, the last of a customer. A partner's own go before others'.
 func (t teller) main(reports []*told) *told {
 	var best *told
 	rank := func(r *told) int {
 		n := 0
+		if t.to != 0 && r.decision.partner == t.to {
+			n += 16
+		}
 		if !r.Test {
 			n += 8
 		}

@@ -34,7 +34,7 @@ func (m *material) part(p schema.PartnerID) Story {
 	m.partOfReports(&s, t, mine)
 	s.inOrder()
 	if len(s.Events) == 0 {
-		s.Answer = "Nothing of yours is known by that."
+		s.Answer = nothingOfYours
 		return s
 	}
 	for _, a := range m.asked {
@@ -129,7 +129,11 @@ func (m *material) partOfReports(s *Story, t teller, mine []*told) {
 	}
 }
 
-const creditedElsewhere = "Credited elsewhere."
+// What partners are answered where others are credited, and where nothing of theirs is found.
+const (
+	creditedElsewhere = "Credited elsewhere."
+	nothingOfYours    = "Nothing of yours is known by that."
+)
 
 // dayOf is the beginning of the program-day of a report.
 func (m *material) dayOf(r *told) time.Time { return schema.DayOf(r.at(), m.zone).Period(m.zone).From }
