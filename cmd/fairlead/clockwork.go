@@ -51,6 +51,7 @@ func openClockwork(d *deployment, o *ops, log *slog.Logger) (*aggregator.Aggrega
 		Metrics:       o.Metrics,
 		Schedule:      d.Config.Aggregator.Jobs,
 		HealDirectory: d.Directory.Heal,
+		ClaimArrived:  d.Directory.ClaimArrived,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("aggregator.jobs: %w", err)
