@@ -38,7 +38,10 @@ func TestAPartnerLooksAtTheFigures(t *testing.T) {
 	expect(t, b, "h1", "Home")
 	expect(t, b, ".tile:nth-child(1) .number", "17")
 	expect(t, b, ".tile:nth-child(2) .number", count(w.sum(20261101, 20261123).Clicks))
-	expect(t, b, ".tile:nth-child(3) .number", count(w.sum(20251201, 20261123).Clicks))
+	expect(t, b, ".tile:nth-child(3) .number", count(w.sum(20261101, 20261123).Referred))
+	expect(t, b, ".tile:nth-child(4) .number", usd(netOf(w.sum(20261101, 20261123)))+" USD")
+	b.Do(chromedp.Click(chromedp.CSS(`.choices a[href*="show=sold"]`)), chromedp.WaitVisible(chromedp.CSS(`.choices li:nth-child(4) a[aria-current]`)))
+	expect(t, b, ".choices [aria-current] .number", usd(netOf(w.sum(20251201, 20261123)))+" USD")
 	expect(t, b, ".share-url", "go.shop.example/ada-lovelace (opens in a new tab)")
 
 	w.liveClicks(w.ada.ID, 1)

@@ -2,7 +2,9 @@ package dashboard
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
 
 	"fairlead/dashboard/chart"
 	"fairlead/dashboard/figures"
@@ -63,7 +65,7 @@ func (d *Dashboard) home(r *request) (reply, error) {
 	if err != nil && directory.CodeOf(err) != directory.NotFound {
 		return reply{}, err
 	}
-	v := templates.Home{Shell: d.shell(r, "Home"), Link: d.shareLink(r, link), Zone: period.Zone(r.zone)}
+	v := templates.Home{Shell: d.shell(r, "Home"), Link: d.shareLink(r, link), Zone: period.Zone(r.zone), Currency: r.program.Currency}
 	if v.Today, err = d.todaysClicks(r); err != nil {
 		d.log.Warn("the live counters do not answer", "err", err)
 	}
@@ -89,38 +91,37 @@ func (d *Dashboard) home(r *request) (reply, error) {
 		visitors := templates.Count(o.Days[s.today].Visitors)
 		v.TodayText = visitors.Of("unique visitor", "unique visitors") + " up to " + c.completeTo.In(r.zone).Format("15:04")
 	}
-	month := o.Months[s.month]
-	v.Month = templates.Tile{
-		Clicks:   templates.Known(month.Clicks),
-		Visitors: templates.Known(month.Visitors),
-		Change:   change(s.ofMonth, s.ofMonth.Before.Short(), o.Days.Sum),
+	all := measures(r.program)
+	shown := chosen(all, r.URL.Query())
+	month, year := o.Months[s.month], o.Months.Sum(s.first, s.month)
+	v.MonthName = period.MonthName(s.month)
+	for _, m := range all {
+		if m.name != "visitors" { // they stand beside the clicks
+			v.Month = append(v.Month, m.tile(month, m.change(s.ofMonth, s.ofMonth.Before.Short(), o.Days.Sum)))
+		}
+		tile := m.tile(year, m.change(s.ofYear, "the year before", func(r period.Range) figures.Counts { return sumWholeMonths(o, r) }))
+		tile.Href, tile.Current = showing("/home", nil, m), m.name == shown.name
+		v.Year = append(v.Year, tile)
 	}
-	year := o.Months.Sum(s.first, s.month)
-	v.Year = templates.Tile{
-		Clicks:   templates.Known(year.Clicks),
-		Visitors: templates.Known(year.Visitors),
-		Change: change(s.ofYear, "the year before", func(r period.Range) figures.Counts {
-			return sumWholeMonths(o, r)
-		}),
-	}
+	v.Month[0].Beside = templates.Count(month.Visitors).Of("unique visitor", "unique visitors")
+	v.Shown = shown.title()
 	months := series.months(period.Months(s.month, 12), func(m schema.Month) (figures.Counts, bool) {
 		counts, ok := o.Months[m]
 		return counts, ok
 	})
-	v.Chart = months.bars("month", year)
-	v.MonthTable = templates.Table{Title: "Clicks by month", Head: "Month", Rows: months.rows()}
+	v.Chart = months.bars(shown, "month", year)
+	v.MonthTable = templates.Table{Title: "Figures by month", Head: "Month", Currency: r.program.Currency, Rows: months.rows(false)}
 	days := series.days(s.trend, o.Days)
 	sum := o.Days.Sum(s.trend)
 	v.Trend = templates.Trend{
-		Line:   chart.NewLine(days.points(), 104),
-		Text:   days.text("day", sum),
-		Total:  templates.Known(sum.Clicks),
-		Change: change(s.ofTrend, daysBefore(s.ofTrend), o.Days.Sum),
-		First:  s.trend.From.Time().Format("2 Jan"),
-		Last:   s.trend.To.Time().Format("2 Jan"),
+		Line:  chart.NewLine(days.points(shown), 104),
+		Text:  days.text(shown, "day", sum),
+		Tile:  shown.tile(sum, shown.change(s.ofTrend, daysBefore(s.ofTrend), o.Days.Sum)),
+		First: s.trend.From.Time().Format("2 Jan"),
+		Last:  s.trend.To.Time().Format("2 Jan"),
 	}
-	v.DayTable = templates.Table{Title: "Clicks by day", Head: "Day", Rows: days.rows()}
-	v.NotCounted = notCounted("Past 30 days", sum)
+	v.DayTable = templates.Table{Title: "Figures by day", Head: "Day", Currency: r.program.Currency, Rows: days.rows(false)}
+	v.NotCounted, v.Undecided = notCounted("Past 30 days", sum), undecided(sum)
 	if v.TopLinks, err = d.topLinks(r, o.Top); err != nil {
 		return reply{}, err
 	}
@@ -132,21 +133,15 @@ func daysBefore(c period.Comparison) string {
 	return "the " + templates.Count(c.Before.Days()).Of("day", "days") + " before"
 }
 
-// change compares clicks over the two ranges.
-func change(c period.Comparison, against string, sum func(period.Range) figures.Counts) templates.Change {
-	return changeOf(c, against, func(r period.Range) uint64 { return sum(r).Clicks })
-}
-
-// changeOf compares one figure over the two ranges.
-func changeOf(c period.Comparison, against string, of func(period.Range) uint64) templates.Change {
-	if c.None() {
-		return templates.Change{Text: "–", Against: "no whole day to compare yet"}
+// showing is the address of a page with a measure in its chart.
+func showing(path string, q url.Values, m measure) string {
+	with := url.Values{}
+	maps.Copy(with, q)
+	with.Del(showKey)
+	if m.name != "" {
+		with.Set(showKey, m.name)
 	}
-	now, before := of(c.Now), of(c.Before)
-	if before == 0 {
-		against = "nothing in " + against
-	}
-	return templates.NewChange(now, before, c.Now.String(), c.Before.String(), against)
+	return (&url.URL{Path: path, RawQuery: with.Encode(), Fragment: "chart"}).String()
 }
 
 // todaysClicks is the live number of the partner who asks.
@@ -234,4 +229,18 @@ func notCounted(span string, c figures.Counts) templates.NotCounted {
 		}
 	}
 	return n
+}
+
+// undecided lists what was reported and is in no figure yet, leaving out what there is none of.
+func undecided(c figures.Counts) []templates.Reason {
+	var out []templates.Reason
+	for _, reason := range []templates.Reason{
+		{Label: "Under review", Count: templates.Count(c.Review), Text: "The program's team has to look at these sign-ups and sales before they count."},
+		{Label: "Waiting for an exchange rate", Count: templates.Count(c.Held), Text: "These sales and refunds are in another currency. They count as soon as its rate of that day is known."},
+	} {
+		if reason.Count > 0 {
+			out = append(out, reason)
+		}
+	}
+	return out
 }

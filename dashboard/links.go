@@ -3,6 +3,7 @@ package dashboard
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"fairlead/dashboard/figures"
@@ -15,6 +16,9 @@ import (
 // pageSize is how many rows a list shows at once.
 const pageSize = 50
 
+// linkSpans are the spans that the list of links can be of, the usual one first.
+var linkSpans = []period.Preset{period.Past30Days, period.Past12Months}
+
 func (d *Dashboard) links(r *request) (reply, error) {
 	p := r.who.Partner
 	after := cursor(r)
@@ -22,17 +26,32 @@ func (d *Dashboard) links(r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	v := templates.Links{Shell: d.shell(r, "Links"), Span: "Figures of the past 30 days and the past 12 months"}
-	links, v.First, v.Next = paged("/links", nil, after, links, func(l schema.Link) uint32 { return uint32(l.ID) })
+	v := templates.Links{Shell: d.shell(r, "Links"), Currency: r.program.Currency}
+	chosen := linkSpans[0]
+	if slices.Contains(linkSpans, period.Preset(r.FormValue("period"))) {
+		chosen = period.Preset(r.FormValue("period"))
+	}
+	for _, s := range linkSpans {
+		v.Spans = append(v.Spans, templates.Preset{Label: s.Label(), Href: "/links?" + url.Values{"period": {string(s)}}.Encode(), Current: s == chosen})
+	}
+	choice, err := period.Choose(url.Values{"period": {string(chosen)}}, r.today())
+	if err != nil {
+		return reply{}, err
+	}
+	v.Span = choice.Range.String()
+	q := url.Values{}
+	if chosen != linkSpans[0] {
+		q = choice.Query()
+	}
+	links, v.First, v.Next = paged("/links", q, after, links, func(l schema.Link) uint32 { return uint32(l.ID) })
 	ids := make([]schema.LinkID, len(links))
 	for i, l := range links {
 		ids[i] = l.ID
 	}
-	short, long := period.LastDays(r.today(), trendDays), period.Months(r.today().Month(), 12)
 	c, err := d.clock(r)
-	var found map[schema.LinkID]figures.LinkFigures
+	var found map[schema.LinkID]figures.Counts
 	if err == nil {
-		found, err = d.figures.Links(r.Context(), p.ID, ids, short, long)
+		found, err = d.figures.Links(r.Context(), p.ID, ids, choice.Range)
 	}
 	status := http.StatusOK
 	if err != nil {
@@ -42,14 +61,27 @@ func (d *Dashboard) links(r *request) (reply, error) {
 		v.Fresh = c.fresh(r)
 	}
 	for _, l := range links {
-		row := templates.LinkRow{ShareLink: d.shareLink(r, l), Created: l.CreatedAt.In(r.zone).Format("2 January 2006")}
-		if !v.Away {
-			f := found[l.ID]
-			row.Clicks, row.Visitors, row.All = templates.Known(f.Short.Clicks), templates.Known(f.Short.Visitors), templates.Known(f.Long.Clicks)
-		}
+		row := linkRow(r, found[l.ID], !v.Away)
+		row.ShareLink, row.Created = d.shareLink(r, l), l.CreatedAt.In(r.zone).Format("2 January 2006")
 		v.Links = append(v.Links, row)
 	}
+	if unlinked, ok := found[0]; ok {
+		row := linkRow(r, unlinked, true)
+		row.Clicks, row.Visitors = templates.Figure{}, templates.Figure{}
+		v.Unlinked = &row
+	}
 	return reply{status: status, page: v}, nil
+}
+
+// linkRow is a link's figures.
+func linkRow(r *request, c figures.Counts, known bool) templates.LinkRow {
+	figure := func(n uint64) templates.Figure { return templates.Figure{Count: templates.Count(n), Known: known} }
+	return templates.LinkRow{
+		Clicks:   figure(c.Clicks),
+		Visitors: figure(c.Visitors),
+		Referred: figure(c.Referred),
+		Sold:     money(r.program.Currency, c.Sold, known, figures.Sum.Net),
+	}
 }
 
 // cursor is after which id a list goes on; 0: from the beginning.

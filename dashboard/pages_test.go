@@ -19,6 +19,7 @@ import (
 
 	"fairlead/dashboard/figures"
 	"fairlead/dashboard/period"
+	"fairlead/dashboard/templates"
 	"fairlead/schema"
 	"fairlead/schema/directory"
 )
@@ -88,7 +89,7 @@ func (w *world) sum(from, to schema.Day) (c figures.Counts) {
 }
 
 // percent is a change as a tile says it, computed apart from the product's code.
-func percent(now, before uint64) string {
+func percent[N uint64 | int64](now, before N) string {
 	p := (float64(now) - float64(before)) / float64(before) * 100
 	word := "up by"
 	if p < 0 {
@@ -104,20 +105,27 @@ func TestHomeShowsWhatStandsInTheRollups(t *testing.T) {
 	w := newWorld(t)
 	res := w.loggedIn("ada@example.com").get("/home")
 	month, year, trend := w.sum(20261101, 20261123), w.sum(20251201, 20261123), w.sum(20261025, 20261123)
+	whole, before := w.sum(20261101, 20261122), w.sum(20261001, 20261022)
+	wholeYear, yearBefore := w.sum(20251201, 20261122), w.sum(20250505, 20251122)
 	res.wants(t, "home", http.StatusOK)
 	res.reads(t, "home",
 		"Complete up to 14:05, Toronto time",
 		"Your link go.shop.example/ada-lovelace (opens in a new tab) Leads to https://shop.example/",
 		"Clicks today 17 "+count(w.adaDays[20261123].Visitors)+" unique visitors up to 14:05",
-		"Clicks this month so far "+count(month.Clicks)+" "+count(month.Visitors)+" unique visitors",
-		percent(w.sum(20261101, 20261122).Clicks, w.sum(20261001, 20261022).Clicks)+" against 1–22 Oct 2026",
-		"Clicks, past 12 months "+count(year.Clicks)+" "+count(year.Visitors)+" unique visitors",
-		percent(w.sum(20251201, 20261122).Clicks, w.sum(20250505, 20251122).Clicks)+" against the year before",
-		"Past 30 days Clicks by day "+count(trend.Clicks),
-		percent(w.sum(20261025, 20261122).Clicks, w.sum(20260926, 20261024).Clicks)+" against the 29 days before",
+		"Clicks this month so far "+count(month.Clicks)+" "+count(month.Visitors)+" unique visitors "+arrow(whole.Clicks, before.Clicks)+" against 1–22 Oct 2026",
+		"Referred this month so far "+count(month.Referred)+" "+arrow(whole.Referred, before.Referred)+" against 1–22 Oct 2026",
+		fmt.Sprintf("Sold this month so far %s USD Gross and refunds %d sales %s USD %d refunds %s USD %s against 1–22 Oct 2026",
+			usd(netOf(month)), month.Sold[0].Sales, usd(month.Sold[0].Gross), month.Sold[0].Refunds, usd(-month.Sold[0].Refunded), arrow(netOf(whole), netOf(before))),
+		"Past 12 months Clicks by month Clicks "+count(year.Clicks)+" "+arrow(wholeYear.Clicks, yearBefore.Clicks)+" against the year before",
+		"Unique visitors "+count(year.Visitors)+" "+arrow(wholeYear.Visitors, yearBefore.Visitors)+" against the year before",
+		"Referred "+count(year.Referred)+" "+arrow(wholeYear.Referred, yearBefore.Referred)+" against the year before",
+		"Sold "+usd(netOf(year))+" USD "+arrow(netOf(wholeYear), netOf(yearBefore))+" against the year before",
+		"Past 30 days Clicks by day "+count(trend.Clicks)+" "+arrow(w.sum(20261025, 20261122).Clicks, w.sum(20260926, 20261024).Clicks)+" against the 29 days before",
 		count(trend.NotCounted())+" hits were recorded beside your clicks",
 		"Bots "+count(trend.Bots), "Previews "+count(trend.Prefetches), "Embedded "+count(trend.Embedded),
-		"Days begin at midnight, Toronto time",
+		fmt.Sprintf("Not decided yet Reported, and in no figure on this page so far. Under review %d", trend.Review),
+		fmt.Sprintf("Waiting for an exchange rate %d", trend.Held),
+		"Days begin at midnight, Toronto time", "what your customers paid, in USD, less what was refunded",
 	)
 	top := 0
 	var second uint64
@@ -135,7 +143,7 @@ func TestHomeShowsWhatStandsInTheRollups(t *testing.T) {
 	october := w.sum(20261001, 20261031)
 	for i, want := range map[int]string{
 		0:  fmt.Sprintf("December 2025: %s clicks", count(w.sum(20251201, 20251231).Clicks)),
-		10: fmt.Sprintf("October 2026: %s clicks, %s unique visitors", count(october.Clicks), count(october.Visitors)),
+		10: fmt.Sprintf("October 2026: %s clicks", count(october.Clicks)),
 		11: fmt.Sprintf("November 2026, so far: %s clicks", count(month.Clicks)),
 	} {
 		if !strings.HasPrefix(bars[i][1], want) {
@@ -147,7 +155,59 @@ func TestHomeShowsWhatStandsInTheRollups(t *testing.T) {
 	}
 	if rows := res.table(); len(rows) != 31 || rows[1][0] != "Mon 23 Nov 2026 so far" || rows[30][0] != "Sun 25 Oct 2026" {
 		t.Errorf("table of days: %d rows, first %v, last %v", len(rows), rows[1], rows[len(rows)-1])
+	} else if c := w.adaDays[20261025]; !slices.Equal(rows[30][1:], []string{count(c.Clicks), count(c.Visitors), count(c.Referred), usd(netOf(c)), count(c.NotCounted())}) {
+		t.Errorf("25 October: %v, want %+v", rows[30], c)
 	}
+}
+
+// netOf is what was sold in the program's currency, in cents.
+func netOf(c figures.Counts) int64 { return c.Sold.In("USD").Net() }
+
+// arrow is a change as it is read: the arrow's text and its words.
+func arrow[N uint64 | int64](now, before N) string {
+	words := percent(now, before)
+	return words[strings.LastIndexByte(words, ' ')+1:] + " " + words
+}
+
+func TestAPageShowsTheMeasureThatWasChosen(t *testing.T) {
+	w := newWorld(t)
+	v := w.loggedIn("ada@example.com")
+	f := func(path, measure, october, first string, choices int) {
+		t.Helper()
+		res := v.get(path)
+		res.wants(t, path, http.StatusOK)
+		bars := regexp.MustCompile(`<g class="column"><title>([^<]+)</title>`).FindAllStringSubmatch(res.body, -1)
+		if got := bars[10][1]; got != "October 2026: "+october {
+			t.Errorf("%s: the bar of October says %q, want %q", path, got, october)
+		}
+		if got := regexp.MustCompile(`aria-current="true"><span class="choice">([^<]+)<`).FindStringSubmatch(res.body); got == nil || got[1] != first {
+			t.Errorf("%s: chosen %v, want %q", path, got, first)
+		}
+		res.reads(t, path, measure+" by month")
+		if n := strings.Count(res.body, `class="choice"`); n != choices {
+			t.Errorf("%s: %d choices, want %d", path, n, choices)
+		}
+	}
+	october := w.sum(20261001, 20261031)
+	for _, path := range []string{"/home", "/reporting"} {
+		f(path, "Clicks", count(october.Clicks)+" clicks", "Clicks", 4)
+		f(path+"?show=visitors", "Unique visitors", count(october.Visitors)+" unique visitors", "Unique visitors", 4)
+		f(path+"?show=referred", "Referred", count(october.Referred)+" referred", "Referred", 4)
+		f(path+"?show=sold", "Sold, USD", usd(netOf(october))+" USD sold", "Sold", 4)
+		f(path+"?show=%3Cscript%3E", "Clicks", count(october.Clicks)+" clicks", "Clicks", 4)
+	}
+	res := v.get("/reporting?period=30-days&show=sold&open=sold")
+	for _, href := range []string{
+		`href="/reporting?open=sold&amp;period=30-days#chart"`,                   // clicks again
+		`href="/reporting?open=sold&amp;period=30-days&amp;show=referred#chart"`, // the span and what is open stay
+		`href="/reporting?period=30-days&amp;show=sold#rows"`,                    // closed
+		`href="/reporting.csv?open=sold&amp;period=30-days&amp;show=sold"`,
+	} {
+		if !strings.Contains(res.body, href) {
+			t.Errorf("%s is missing", href)
+		}
+	}
+	res.reads(t, "a month with more refunds than sales", "−") // every thirtieth day
 }
 
 func TestPartnersSeeTheirOwnOnly(t *testing.T) {
@@ -182,7 +242,12 @@ func TestReportingIsTheSameAsItsCSV(t *testing.T) {
 			t.Fatalf("%s: %d rows, want %d", query, len(table)-2, rows)
 		}
 		sum := w.sum(from, to)
-		if want := []string{"Total", count(sum.Clicks), count(sum.Visitors), count(sum.NotCounted())}; !slices.Equal(table[rows+1], want) {
+		want := []string{"Total", count(sum.Clicks), count(sum.Visitors), count(sum.Referred), usd(netOf(sum)), count(sum.NotCounted())}
+		if strings.Contains(query, "open=sold") {
+			usds := sum.Sold[0]
+			want = slices.Insert(want, 4, count(usds.Sales), usd(usds.Gross), usd(usds.Refunded))
+		}
+		if !slices.Equal(table[rows+1], want) {
 			t.Errorf("%s: total %v, want %v", query, table[rows+1], want)
 		}
 		href := regexp.MustCompile(`href="(/reporting\.csv[^"]*)"`).FindStringSubmatch(res.body)
@@ -190,7 +255,7 @@ func TestReportingIsTheSameAsItsCSV(t *testing.T) {
 			t.Fatalf("%s: no link to CSV", query)
 		}
 		file := v.get(html.UnescapeString(href[1]))
-		if got := file.header.Get("Content-Disposition"); got != `attachment; filename="clicks-`+period.ISO(from)+"-to-"+period.ISO(to)+`.csv"` {
+		if got := file.header.Get("Content-Disposition"); got != `attachment; filename="figures-`+period.ISO(from)+"-to-"+period.ISO(to)+`.csv"` {
 			t.Errorf("%s: file name %s", query, got)
 		}
 		lines, err := csv.NewReader(strings.NewReader(file.body)).ReadAll()
@@ -199,8 +264,14 @@ func TestReportingIsTheSameAsItsCSV(t *testing.T) {
 			t.Fatalf("%s: %d lines of CSV for %d rows", query, len(lines), len(table))
 		}
 		for i, line := range lines {
-			for col := 1; col < 4; col++ {
-				shown := strings.ReplaceAll(strings.ReplaceAll(table[i][col], ",", ""), "–", "")
+			if len(line) != len(table[i]) {
+				t.Fatalf("%s: line %d is %v, the page shows %v", query, i, line, table[i])
+			}
+			for col := 1; col < len(line); col++ {
+				shown := strings.NewReplacer(",", "", "–", "", "−", "-").Replace(table[i][col])
+				if i == 0 { // the currency stands in brackets
+					shown = regexp.MustCompile(` ([A-Z]{3})$`).ReplaceAllString(shown, " ($1)")
+				}
 				if line[col] != shown {
 					t.Errorf("%s: line %d is %v, the page shows %v", query, i, line, table[i])
 				}
@@ -209,6 +280,8 @@ func TestReportingIsTheSameAsItsCSV(t *testing.T) {
 	}
 	f("", 12, 20251201, 20261123)
 	f("?period=12-months&month=2026-02", 12+28, 20251201, 20261123)
+	f("?open=sold", 12, 20251201, 20261123)
+	f("?period=12-months&month=2026-02&open=sold&show=sold", 12+28, 20251201, 20261123)
 	f("?period=12-months&month=2026-11", 12+23, 20251201, 20261123)
 	f("?period=12-months&month=2020-01", 12, 20251201, 20261123) // not in the span
 	f("?period=this-month", 23, 20261101, 20261123)
@@ -241,21 +314,26 @@ func TestUnknownFiguresAreDashes(t *testing.T) {
 	w := newWorld(t)
 	v := w.loggedIn("eve@example.com") // a partner since today
 	table := v.get("/reporting?period=7-days").table()
-	if !slices.Equal(table[1], []string{"Mon 23 Nov 2026 so far", "0", "0", "0"}) {
+	if !slices.Equal(table[1], []string{"Mon 23 Nov 2026 so far", "0", "0", "0", "0.00", "0"}) {
 		t.Errorf("today: %v, want zeros", table[1])
 	}
-	if !slices.Equal(table[2], []string{"Sun 22 Nov 2026", "–", "–", "–"}) {
+	if !slices.Equal(table[2], []string{"Sun 22 Nov 2026", "–", "–", "–", "–", "–"}) {
 		t.Errorf("the day before the first: %v, want dashes", table[2])
 	}
 	w.complete(time.Date(2026, 11, 21, 9, 12, 0, 0, w.zone))
 	res := v.get("/reporting?period=7-days")
 	res.reads(t, "late figures", "Complete up to 09:12 on 21 November, Toronto time")
-	if table := res.table(); !slices.Equal(table[1][1:], []string{"–", "–", "–"}) {
+	if table := res.table(); !slices.Equal(table[1][1:], []string{"–", "–", "–", "–", "–"}) {
 		t.Errorf("a day that is not complete yet and has nothing: %v, want dashes", table[1])
 	}
 	res.wants(t, "late figures", http.StatusOK, `class="fresh late"`)
 	home := w.loggedIn("ada@example.com").get("/home")
 	home.reads(t, "comparison up to the last whole day", "against 1–20 Oct 2026")
+	w.complete(time.Date(2026, 11, 23, 14, 5, 0, 0, w.zone))
+	w.must(w.client.HSet(t.Context(), schema.DefaultKeys.Rollup(), schema.SalesCompleteTo, time.Date(2026, 11, 23, 13, 40, 0, 0, w.zone).UnixMilli()).Err())
+	v.get("/home").reads(t, "sales later than clicks", "Complete up to 13:40, Toronto time")
+	w.must(w.client.HDel(t.Context(), schema.DefaultKeys.Rollup(), schema.SalesCompleteTo).Err())
+	v.get("/home").reads(t, "before the first attribution", "Nothing counted yet")
 	w.must(w.client.Del(t.Context(), schema.DefaultKeys.LiveComplete()).Err())
 	v.get("/live").wants(t, "live counters being made anew", http.StatusOK, `"–"`)
 	w.must(w.client.Del(t.Context(), schema.DefaultKeys.Rollup()).Err())
@@ -271,24 +349,32 @@ func TestLinksShowTheirFigures(t *testing.T) {
 		w.must(err)
 	})
 	v := w.loggedIn("ada@example.com")
+	f := func(path, span string, from schema.Day) {
+		t.Helper()
+		res := v.get(path)
+		res.wants(t, path, http.StatusOK)
+		res.reads(t, path, "Your links "+span)
+		table := res.table()
+		if len(table) != 4 {
+			t.Fatalf("%s: %d links, want 2 and what came by none", path, len(table)-1)
+		}
+		for i, link := range []schema.LinkID{w.adaLinks[0].ID, w.adaLinks[1].ID, 0} {
+			sum := w.adaLink[link].Sum(period.Range{From: from, To: 20261123})
+			want := []string{count(sum.Clicks), count(sum.Visitors), count(sum.Referred), usd(netOf(sum))}
+			if link == 0 {
+				want[0], want[1] = "–", "–"
+			}
+			if !slices.Equal(table[i+1][1:5], want) {
+				t.Errorf("%s: row %d: %v, want %v", path, i, table[i+1], want)
+			}
+		}
+	}
+	f("/links", "25 October – 23 November 2026", 20261025)
+	f("/links?period=30-days", "25 October – 23 November 2026", 20261025)
+	f("/links?period=12-months", "1 December 2025 – 23 November 2026", 20251201)
+	f("/links?period=<script>", "25 October – 23 November 2026", 20261025)
 	res := v.get("/links")
-	var short, long figures.Counts
-	for day, c := range w.adaDays {
-		part := figures.Counts{Clicks: c.Clicks / 10, Visitors: c.Visitors / 10}
-		if day >= 20261025 {
-			short = short.Plus(part)
-		}
-		if day >= 20251201 {
-			long = long.Plus(part)
-		}
-	}
 	table := res.table()
-	if len(table) != 3 {
-		t.Fatalf("%d links, want 2", len(table)-1)
-	}
-	if want := []string{count(short.Clicks), count(short.Visitors), count(long.Clicks)}; !slices.Equal(table[2][1:4], want) {
-		t.Errorf("second link: %v, want %v", table[2], want)
-	}
 	if !strings.Contains(table[2][0], "disabled") || !strings.Contains(table[2][0], "Leads to https://shop.example/boots?a=1&b=2") || !strings.Contains(table[1][0], "personal") {
 		t.Errorf("links: %q and %q", table[1][0], table[2][0])
 	}
@@ -304,6 +390,9 @@ func TestLinksShowTheirFigures(t *testing.T) {
 	v = w.loggedIn("busy@example.com")
 	first := v.get("/links")
 	next := regexp.MustCompile(`href="(/links\?after=\d+)"`).FindStringSubmatch(first.body)
+	if kept := v.get("/links?period=12-months").body; !strings.Contains(kept, "&amp;period=12-months\"") {
+		t.Error("the next page forgets the span")
+	}
 	if next == nil || len(first.table()) != pageSize+1 {
 		t.Fatalf("a page of %d links, next %v", len(first.table())-1, next)
 	}
@@ -317,16 +406,101 @@ func TestTeamSeesAllPartners(t *testing.T) {
 	w := newWorld(t)
 	v := w.loggedIn("team@example.com")
 	res := v.get("/partners")
-	month := w.sum(20261101, 20261123)
-	res.reads(t, "overview", "Clicks this month so far "+count(month.Clicks), "Partners with clicks 1 in November 2026",
-		"Ada Lovelace ada@example.com go.shop.example/ada-lovelace (opens in a new tab) active "+count(month.Clicks)+" "+count(month.Visitors)+" "+count(month.NotCounted()),
-		"Eve Secret eve@example.com go.shop.example/eve-secret (opens in a new tab) active 0 0 0")
+	month, whole, before := w.sum(20261101, 20261123), w.sum(20261101, 20261122), w.sum(20261001, 20261022)
+	res.reads(t, "overview",
+		"Clicks this month so far "+count(month.Clicks)+" "+count(month.Visitors)+" unique visitors, 1 partner with clicks "+arrow(whole.Clicks, before.Clicks)+" against 1–22 Oct 2026",
+		"Referred this month so far "+count(month.Referred)+" "+arrow(whole.Referred, before.Referred),
+		"Sold this month so far "+usd(netOf(month))+" USD Gross and refunds",
+		"Ada Lovelace ada@example.com go.shop.example/ada-lovelace (opens in a new tab) active "+count(month.Clicks)+" "+count(month.Visitors)+" "+count(month.Referred)+" "+usd(netOf(month))+" "+count(month.NotCounted()),
+		"Eve Secret eve@example.com go.shop.example/eve-secret (opens in a new tab) active 0 0 0 0.00 0")
 	found := v.get("/partners?q=lovelace")
 	found.reads(t, "search", "Ada Lovelace")
 	if strings.Contains(found.text(), "Eve") {
 		t.Error("the search finds whom it should not")
 	}
+	v.get("/partners?q=ada-boots").reads(t, "search by a slug", "Ada Lovelace")
+	v.get("/partners?q="+w.eve.ID.String()).reads(t, "search by id", "Eve Secret")
 	v.get("/partners?q=%3Cscript%3E").reads(t, "a hostile search", "Nobody has “<script>” in the name or e-mail.")
+	v.get("/partners?q=%5C%27%09%0A%27%3B--").wants(t, "a search that breaks out of a question", http.StatusOK, "Nobody has")
+}
+
+func TestPartnersAreOrderedByAFigure(t *testing.T) {
+	w := newWorld(t)
+	suffix := "@ordered.example"
+	var ids []schema.PartnerID
+	for i, name := range []string{"mid", "Low", "high"} { // the case of a name's letters does not matter
+		p := w.partner(name, name+suffix)
+		ids = append(ids, p.ID)
+		w.sold(p.ID, p.Link, figures.Days{20261110: {Referred: uint64([]int{5, 1, 2}[i]), Sold: figures.Sold{
+			{Currency: "EUR", Sales: 1, Gross: 1_000_000}, {Currency: "USD", Sales: 1, Gross: int64([]int{200, 0, 300}[i]), Refunded: int64([]int{0, 100, 0}[i])},
+		}}})
+	}
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		for _, id := range ids {
+			w.must(w.conn.Exec(ctx, "ALTER TABLE fairlead.sale_days DELETE WHERE partner_id = "+id.String()+" SETTINGS mutations_sync = 1"))
+		}
+	})
+	v := w.loggedIn("team@example.com")
+	f := func(query, sorted string, names ...string) {
+		t.Helper()
+		res := v.get("/partners?q=ordered.example" + query)
+		res.wants(t, query, http.StatusOK)
+		var got []string
+		for _, row := range res.table()[1:] {
+			got = append(got, strings.TrimSuffix(strings.Fields(row[0])[0], suffix))
+		}
+		if !slices.Equal(got, names) {
+			t.Errorf("%s: %v, want %v", query, got, names)
+		}
+		if sorted != "" && !regexp.MustCompile(`aria-sort="(ascending|descending)"><a class="sorter" href="[^"]*">`+sorted).MatchString(res.body) {
+			t.Errorf("%s: the head of %s does not say so", query, sorted)
+		}
+	}
+	f("", "", "mid", "Low", "high")
+	f("&sort=name", "Partner", "high", "Low", "mid")
+	f("&sort=name&order=down", "Partner", "mid", "Low", "high")
+	f("&sort=referred&order=down", "Referred", "mid", "high", "Low")
+	f("&sort=referred", "Referred", "Low", "high", "mid")
+	f("&sort=sold&order=down", "Sold", "high", "mid", "Low") // by the program's currency
+	f("&sort=sold", "Sold", "Low", "mid", "high")
+	f("&sort=clicks&order=down", "Clicks", "mid", "Low", "high") // equal ones as they joined
+	f("&sort=password", "", "mid", "Low", "high")
+	f("&page=99999999999999999999", "", "mid", "Low", "high")
+	res := v.get("/partners?q=ordered.example&sort=sold&order=down")
+	res.reads(t, "amounts of two currencies", "2.00, 10,000.00 EUR", "−1.00, 10,000.00 EUR")
+	for _, href := range []string{`href="/partners?q=ordered.example&amp;sort=sold"`, `href="/partners?order=down&amp;q=ordered.example&amp;sort=clicks"`,
+		`href="/partners?q=ordered.example&amp;sort=name"`, `name="sort" value="sold"`, `name="order" value="down"`} {
+		if !strings.Contains(res.body, href) {
+			t.Errorf("%s is missing", href)
+		}
+	}
+}
+
+func TestCurrenciesAreNeverAddedUp(t *testing.T) {
+	w := newWorld(t)
+	p := w.partner("Two Currencies", "two@example.com")
+	w.sold(p.ID, p.Link, figures.Days{
+		20261001: {Sold: figures.Sold{{Currency: "EUR", Sales: 2, Gross: 5000, Refunds: 1, Refunded: 1000}}},
+		20261102: {Sold: figures.Sold{{Currency: "EUR", Sales: 1, Gross: 300}}},
+		20261120: {Sold: figures.Sold{{Currency: "USD", Sales: 1, Gross: 700}}},
+	})
+	t.Cleanup(func() {
+		w.must(w.conn.Exec(context.WithoutCancel(t.Context()), "ALTER TABLE fairlead.sale_days DELETE WHERE partner_id = "+p.ID.String()+" SETTINGS mutations_sync = 1"))
+	})
+	v := w.loggedIn("two@example.com")
+	table := v.get("/reporting").table()
+	if got := []string{table[1][4], table[2][4], table[13][4]}; !slices.Equal(got, []string{"7.00, 3.00 EUR", "0.00, 40.00 EUR", "7.00, 43.00 EUR"}) {
+		t.Errorf("sold: %v", got)
+	}
+	file := v.get("/reporting.csv?open=sold").body
+	for _, want := range []string{"Month,Clicks,Unique visitors,Referred,Sales,Gross (USD),Refunds (USD),Sold (USD),Gross (EUR),Refunds (EUR),Sold (EUR),Not counted\r\n",
+		"2026-11,0,0,0,2,7.00,0.00,7.00,3.00,0.00,3.00,0\r\n", "2026-10,0,0,0,2,0.00,0.00,0.00,50.00,10.00,40.00,0\r\n"} {
+		if !strings.Contains(file, want) {
+			t.Errorf("%q is missing in\n%s", want, file)
+		}
+	}
+	v.get("/home").reads(t, "home", "Sold 7.00 USD", "Sold before the currency was changed 3.00 EUR")
 }
 
 func TestPagesSayWhenTheFiguresAreAway(t *testing.T) {
@@ -363,11 +537,11 @@ func TestHostileNamesAreShownHarmlessly(t *testing.T) {
 }
 
 func TestSpreadsheetsRunNothing(t *testing.T) {
-	f := func(cell, want string) {
+	f := func(content, want string) {
 		t.Helper()
-		got, err := csvFile([][]string{{cell}})
+		got, err := csvFile([][]cell{{text(content)}})
 		if err != nil || string(got) != want+"\r\n" {
-			t.Errorf("%q: %q, %v; want %q", cell, got, err, want)
+			t.Errorf("%q: %q, %v; want %q", content, got, err, want)
 		}
 	}
 	f("2026-11", "2026-11")
@@ -379,6 +553,10 @@ func TestSpreadsheetsRunNothing(t *testing.T) {
 	f("\x00=1", "'=1")
 	f(`a"b,c`, `"a""b,c"`)
 	f("a\nb", "\"a\r\nb\"")
+	minus := amount(templates.Money{Known: true, Amounts: []templates.Amount{{Minor: -350, Currency: "USD"}}}, "USD")
+	if got, err := csvFile([][]cell{{minus}}); err != nil || string(got) != "-3.50\r\n" {
+		t.Errorf("an amount below zero: %q, %v; want a number", got, err)
+	}
 }
 
 // asking counts the questions that reach ClickHouse.
@@ -413,14 +591,23 @@ func TestAPageAsksClickHouseOnce(t *testing.T) {
 	server := httptest.NewServer(d)
 	t.Cleanup(server.Close)
 	w.url = server.URL
-	v := w.loggedIn("ada@example.com")
-	for path, want := range map[string]int64{"/home": 1, "/reporting": 1, "/reporting.csv": 1, "/links": 1, "/live": 0, "/login": 0} {
+	f := func(v *visitor, path string, want int64) {
+		t.Helper()
 		before := conn.n.Load()
 		v.get(path)
 		if got := conn.n.Load() - before; got != want {
 			t.Errorf("%s asks %d times, want %d", path, got, want)
 		}
 	}
+	ada, team := w.loggedIn("ada@example.com"), w.loggedIn("team@example.com")
+	f(ada, "/home", 1)
+	f(ada, "/reporting", 1)
+	f(ada, "/reporting.csv", 1)
+	f(ada, "/links", 1)
+	f(ada, "/live", 0)
+	f(ada, "/login", 0)
+	f(team, "/partners", 1)
+	f(team, "/partners?q=ada&sort=sold", 1)
 }
 
 func TestServeEndsInOrder(t *testing.T) {

@@ -13,12 +13,21 @@ import (
 	"fairlead/schema"
 )
 
+// openKey is the part of a page's address that opens a figure; openSold opens what was sold: sales, gross, refunds.
+const (
+	openKey  = "open"
+	openSold = "sold"
+)
+
 // report is the figures that a request asked for.
 type report struct {
 	choice period.Choice
 	open   schema.Month // the month whose days stand below it; 0: none
+	opened bool         // sales, gross and refunds have columns of their own
+	shown  measure      // what the chart shows
 	days   figures.Days
 	clock  clock
+	maker  seriesMaker
 	series series
 	rows   []templates.Row
 	sum    figures.Counts
@@ -32,7 +41,7 @@ func (d *Dashboard) report(r *request) (rep report, wrong string, err error) {
 	if err != nil {
 		return report{}, err.Error(), nil
 	}
-	rep = report{choice: choice}
+	rep = report{choice: choice, shown: chosen(measures(r.program), q), opened: q.Get(openKey) == openSold}
 	if s := q.Get("month"); s != "" {
 		if rep.open, err = period.ParseMonth(s); err != nil {
 			return report{}, err.Error(), nil
@@ -49,22 +58,27 @@ func (d *Dashboard) report(r *request) (rep report, wrong string, err error) {
 		return report{}, "", err
 	}
 	rep.sum = rep.days.Sum(now)
-	maker := newSeries(r, rep.clock, r.who.Partner, rep.months())
+	rep.maker = newSeries(r, rep.clock, r.who.Partner, rep.months())
 	if !choice.ByMonth() {
-		rep.series = maker.days(now, rep.days)
-		rep.rows = rep.series.rows()
+		rep.series = rep.maker.days(now, rep.days)
+		rep.rows = rep.series.rows(rep.opened)
 		return rep, "", nil
 	}
-	rep.series = maker.months(now, func(m schema.Month) (figures.Counts, bool) {
-		sum := rep.days.Sum(period.Month(m).Clip(now))
-		return sum, sum != figures.Counts{}
+	rep.series = rep.maker.months(now, func(m schema.Month) (figures.Counts, bool) {
+		days := period.Month(m).Clip(now)
+		return rep.days.Sum(days), rep.days.Any(days)
 	})
-	for i, row := range rep.series.rows() {
+	for i, row := range rep.series.rows(rep.opened) {
 		m := rep.series[len(rep.series)-1-i].days.From.Month()
-		row.Href, row.Open = rep.address("/reporting", m), m == rep.open
+		row.Open = m == rep.open
+		other := rep
+		if other.open = m; row.Open {
+			other.open = 0
+		}
+		row.Href = other.address("/reporting")
 		rep.rows = append(rep.rows, row)
 		if row.Open {
-			for _, day := range maker.days(period.Month(m).Clip(now), rep.days).rows() {
+			for _, day := range rep.maker.days(period.Month(m).Clip(now), rep.days).rows(rep.opened) {
 				day.Day = true
 				rep.rows = append(rep.rows, day)
 			}
@@ -82,18 +96,28 @@ func (rep report) months() figures.Months {
 	return out
 }
 
-// address is the page of the same span with the days of one month open: of m, or of none if m is
-// the one that is open.
-func (rep report) address(path string, m schema.Month) string {
+// query is what asks for the report again.
+func (rep report) query() url.Values {
 	q := maps.Clone(rep.choice.Query())
-	if m != 0 && (path != "/reporting" || m != rep.open) {
-		q.Set("month", period.ISOMonth(m))
+	if rep.open != 0 {
+		q.Set("month", period.ISOMonth(rep.open))
 	}
-	return (&url.URL{Path: path, RawQuery: q.Encode()}).String()
+	if rep.opened {
+		q.Set(openKey, openSold)
+	}
+	if rep.shown.name != "" {
+		q.Set(showKey, rep.shown.name)
+	}
+	return q
+}
+
+// address is a page of the report, or its CSV.
+func (rep report) address(path string) string {
+	return (&url.URL{Path: path, RawQuery: rep.query().Encode()}).String()
 }
 
 func (d *Dashboard) reporting(r *request) (reply, error) {
-	v := templates.Reporting{Shell: d.shell(r, "Reporting"), Zone: period.Zone(r.zone), Last: period.ISO(r.today())}
+	v := templates.Reporting{Shell: d.shell(r, "Reporting"), Zone: period.Zone(r.zone), Currency: r.program.Currency, Last: period.ISO(r.today())}
 	rep, wrong, err := d.report(r)
 	for _, p := range period.Presets() {
 		v.Presets = append(v.Presets, templates.Preset{
@@ -114,16 +138,20 @@ func (d *Dashboard) reporting(r *request) (reply, error) {
 	v.Fresh = rep.clock.fresh(r)
 	v.From, v.To = period.ISO(rep.choice.Range.From), period.ISO(rep.choice.Range.To)
 	v.Span = rep.choice.Range.String()
-	v.Unit, v.RowHead = "day", "Day"
+	v.Unit, v.Table.Head = "day", "Day"
 	if rep.choice.ByMonth() {
-		v.Unit, v.RowHead = "month", "Month"
+		v.Unit, v.Table.Head = "month", "Month"
 	}
-	v.Tiles = rep.tiles()
-	v.Chart = rep.series.bars(v.Unit, rep.sum)
-	v.Rows = rep.rows
-	v.Total = rep.total()
-	v.CSV = rep.address("/reporting.csv", rep.open)
-	v.NotCounted = notCounted(v.Span, rep.sum)
+	v.Tiles = rep.tiles(r)
+	v.Shown = rep.shown.title()
+	v.Chart = rep.series.bars(rep.shown, v.Unit, rep.sum)
+	v.Table.Title, v.Table.Currency, v.Table.Opened = "Table of figures", r.program.Currency, rep.opened
+	v.Table.Rows, v.Table.Total = rep.rows, rep.total(r)
+	other := rep
+	other.opened = !rep.opened
+	v.Opener = other.address("/reporting") + "#rows"
+	v.CSV = rep.address("/reporting.csv")
+	v.NotCounted, v.Undecided = notCounted(v.Span, rep.sum), undecided(rep.sum)
 	return reply{page: v}, nil
 }
 
@@ -134,7 +162,7 @@ func sentence(s string) string {
 }
 
 // tiles are the totals, each set against the span before.
-func (rep report) tiles() []templates.ReportTile {
+func (rep report) tiles(r *request) []templates.Tile {
 	c := rep.choice.Compare(rep.clock.lastWhole)
 	against := "the year before"
 	switch rep.choice.Preset {
@@ -144,33 +172,23 @@ func (rep report) tiles() []templates.ReportTile {
 	default:
 		against = daysBefore(c)
 	}
-	tile := func(label string, quiet bool, of func(figures.Counts) uint64) templates.ReportTile {
-		return templates.ReportTile{
-			Label:  label,
-			Quiet:  quiet,
-			Figure: templates.Known(of(rep.sum)),
-			Change: changeOf(c, against, func(r period.Range) uint64 { return of(rep.days.Sum(r)) }),
-		}
+	var tiles []templates.Tile
+	for _, m := range measures(r.program) {
+		t := m.tile(rep.sum, m.change(c, against, rep.days.Sum))
+		t.Href, t.Current = showing("/reporting", rep.query(), m), m.name == rep.shown.name
+		tiles = append(tiles, t)
 	}
-	return []templates.ReportTile{
-		tile("Clicks", false, func(c figures.Counts) uint64 { return c.Clicks }),
-		tile("Unique visitors", false, func(c figures.Counts) uint64 { return c.Visitors }),
-		tile("Not counted", true, figures.Counts.NotCounted),
-	}
+	return tiles
 }
 
 // total is the last row of the table.
-func (rep report) total() templates.Row {
-	return templates.Row{
-		Label:      "Total",
-		Machine:    "Total",
-		Clicks:     templates.Known(rep.sum.Clicks),
-		Visitors:   templates.Known(rep.sum.Visitors),
-		NotCounted: templates.Known(rep.sum.NotCounted()),
-	}
+func (rep report) total(r *request) templates.Row {
+	row := entry{counts: rep.sum, known: true, currency: r.program.Currency}.row(rep.opened)
+	row.Label, row.Machine = "Total", "Total"
+	return row
 }
 
-// reportingCSV answers the rows that the page shows, in their order, with the total.
+// reportingCSV answers the rows that the page shows, in their order, with the total. Each currency has columns of its own.
 func (d *Dashboard) reportingCSV(r *request) (reply, error) {
 	rep, wrong, err := d.report(r)
 	if wrong != "" {
@@ -179,13 +197,33 @@ func (d *Dashboard) reportingCSV(r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	head := "Day"
+	total := rep.total(r)
+	head := []cell{text("Day"), text("Clicks"), text("Unique visitors"), text("Referred")}
 	if rep.choice.ByMonth() {
-		head = "Month"
+		head[0] = text("Month")
 	}
-	table := [][]string{{head, "Clicks", "Unique visitors", "Not counted"}}
-	for _, row := range append(rep.rows, rep.total()) {
-		table = append(table, []string{row.Machine, csvFigure(row.Clicks), csvFigure(row.Visitors), csvFigure(row.NotCounted)})
+	if rep.opened {
+		head = append(head, text("Sales"))
+	}
+	for _, a := range total.Sold.Amounts {
+		if rep.opened {
+			head = append(head, text("Gross ("+a.Currency+")"), text("Refunds ("+a.Currency+")"))
+		}
+		head = append(head, text("Sold ("+a.Currency+")"))
+	}
+	table := [][]cell{append(head, text("Not counted"))}
+	for _, row := range append(rep.rows, total) {
+		line := []cell{text(row.Machine), number(row.Clicks), number(row.Visitors), number(row.Referred)}
+		if rep.opened {
+			line = append(line, number(row.Sales))
+		}
+		for _, a := range total.Sold.Amounts {
+			if rep.opened {
+				line = append(line, amount(row.Gross, a.Currency), amount(row.Refunded, a.Currency))
+			}
+			line = append(line, amount(row.Sold, a.Currency))
+		}
+		table = append(table, append(line, number(row.NotCounted)))
 	}
 	file, err := csvFile(table)
 	if err != nil {
@@ -194,6 +232,6 @@ func (d *Dashboard) reportingCSV(r *request) (reply, error) {
 	return reply{
 		file:     file,
 		fileType: "text/csv; charset=utf-8",
-		fileName: "clicks-" + period.ISO(rep.choice.Range.From) + "-to-" + period.ISO(rep.choice.Range.To) + ".csv",
+		fileName: "figures-" + period.ISO(rep.choice.Range.From) + "-to-" + period.ISO(rep.choice.Range.To) + ".csv",
 	}, nil
 }

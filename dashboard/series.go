@@ -20,11 +20,12 @@ const plotHeight = 216
 // figures are complete. Outside of these a figure is not zero but unknown.
 type seriesMaker struct {
 	first, complete, today schema.Day
+	currency               string // the program's
 }
 
 func newSeries(r *request, c clock, p schema.Partner, months figures.Months) seriesMaker {
-	s := seriesMaker{first: schema.DayOf(p.CreatedAt, r.zone), complete: c.completeDay, today: r.today()}
-	for m := range months { // clicks older than the partner come from an import
+	s := seriesMaker{first: schema.DayOf(p.CreatedAt, r.zone), complete: c.completeDay, today: r.today(), currency: r.program.Currency}
+	for m := range months { // what is older than the partner comes from an import
 		s.first = min(s.first, m.FirstDay())
 	}
 	return s
@@ -42,6 +43,7 @@ type entry struct {
 	known      bool
 	unfinished bool
 	byMonth    bool
+	currency   string
 }
 
 // series is months or days with their figures, oldest first.
@@ -59,6 +61,7 @@ func (s seriesMaker) months(r period.Range, of func(schema.Month) (figures.Count
 			known:      found || s.knows(days),
 			unfinished: days.Contains(s.today),
 			byMonth:    true,
+			currency:   s.currency,
 		})
 	}
 	return out
@@ -75,6 +78,7 @@ func (s seriesMaker) days(r period.Range, of figures.Days) series {
 			counts:     counts,
 			known:      found || s.knows(one),
 			unfinished: day == s.today,
+			currency:   s.currency,
 		})
 	}
 	return out
@@ -108,8 +112,8 @@ func (e entry) machine() string {
 	return period.ISO(e.days.From) + "/" + period.ISO(e.days.To)
 }
 
-// title is the tooltip.
-func (e entry) title() string {
+// title is the tooltip of a measure.
+func (e entry) title(m measure) string {
 	name := e.label()
 	if e.unfinished {
 		name += ", so far"
@@ -117,33 +121,46 @@ func (e entry) title() string {
 	if !e.known {
 		return name + ": no data"
 	}
-	return fmt.Sprintf("%s: %s, %s", name, templates.Count(e.counts.Clicks).Of("click", "clicks"),
-		templates.Count(e.counts.Visitors).Of("unique visitor", "unique visitors"))
+	return name + ": " + m.say(m.of(e.counts))
 }
 
-// figure is a count of the entry, if it is known.
-func (e entry) figure(n uint64) templates.Figure {
-	return templates.Figure{Count: templates.Count(n), Known: e.known}
+// row makes a line of a table. With opened it tells what was sold in parts.
+func (e entry) row(opened bool) templates.Row {
+	figure := func(n uint64) templates.Figure { return templates.Figure{Count: templates.Count(n), Known: e.known} }
+	amount := func(of func(figures.Sum) int64) templates.Money {
+		return money(e.currency, e.counts.Sold, e.known, of)
+	}
+	var sales uint64
+	for _, sum := range e.counts.Sold {
+		sales += sum.Sales
+	}
+	return templates.Row{
+		Label:      e.label(),
+		Machine:    e.machine(),
+		Clicks:     figure(e.counts.Clicks),
+		Visitors:   figure(e.counts.Visitors),
+		Referred:   figure(e.counts.Referred),
+		Sales:      figure(sales),
+		Gross:      amount(func(s figures.Sum) int64 { return s.Gross }),
+		Refunded:   amount(func(s figures.Sum) int64 { return s.Refunded }),
+		Sold:       amount(figures.Sum.Net),
+		NotCounted: figure(e.counts.NotCounted()),
+		Unfinished: e.unfinished,
+		Opened:     opened,
+	}
 }
 
 // rows makes the rows of a table, newest first.
-func (s series) rows() []templates.Row {
+func (s series) rows(opened bool) []templates.Row {
 	rows := make([]templates.Row, 0, len(s))
 	for _, e := range slices.Backward(s) {
-		rows = append(rows, templates.Row{
-			Label:      e.label(),
-			Machine:    e.machine(),
-			Clicks:     e.figure(e.counts.Clicks),
-			Visitors:   e.figure(e.counts.Visitors),
-			NotCounted: e.figure(e.counts.NotCounted()),
-			Unfinished: e.unfinished,
-		})
+		rows = append(rows, e.row(opened))
 	}
 	return rows
 }
 
-// points makes the points of a chart; where there is no room for every label some are left out.
-func (s series) points() []chart.Point {
+// points makes the points of a measure's chart; where there is no room for every label some are left out.
+func (s series) points(m measure) []chart.Point {
 	const labels = 13 // fit on a phone
 	every := (len(s) + labels - 1) / labels
 	if len(s) > 0 && !s[0].byMonth {
@@ -151,7 +168,7 @@ func (s series) points() []chart.Point {
 	}
 	points := make([]chart.Point, len(s))
 	for i, e := range s {
-		p := chart.Point{Value: e.counts.Clicks, Known: e.known, Unfinished: e.unfinished, Title: e.title()}
+		p := chart.Point{Value: m.of(e.counts), Known: e.known, Unfinished: e.unfinished, Title: e.title(m)}
 		if (len(s)-1-i)%every == 0 {
 			p.Label, p.Sub = e.axis()
 		}
@@ -177,18 +194,18 @@ func (e entry) axis() (label, sub string) {
 	return label, sub
 }
 
-// bars draws the series.
-func (s series) bars(unit string, sum figures.Counts) templates.BarChart {
-	return templates.BarChart{Bars: chart.NewBars(s.points(), plotHeight), Text: s.text(unit, sum)}
+// bars draws a measure of the series.
+func (s series) bars(m measure, unit string, sum figures.Counts) templates.BarChart {
+	return templates.BarChart{Bars: chart.NewBars(s.points(m), plotHeight, m.decimals()), Text: s.text(m, unit, sum)}
 }
 
 // text says in a sentence what a chart of the series shows.
-func (s series) text(unit string, sum figures.Counts) string {
+func (s series) text(m measure, unit string, sum figures.Counts) string {
 	if len(s) == 0 {
 		return "No data."
 	}
 	span := period.Range{From: s[0].days.From, To: s[len(s)-1].days.To}
-	most := slices.MaxFunc(s, func(a, b entry) int { return cmp.Compare(a.counts.Clicks, b.counts.Clicks) })
-	return fmt.Sprintf("Clicks by %s, %s: %s in all, the most in %s with %s.", unit, span, templates.Count(sum.Clicks),
-		most.label(), templates.Count(most.counts.Clicks))
+	most := slices.MaxFunc(s, func(a, b entry) int { return cmp.Compare(m.of(a.counts), m.of(b.counts)) })
+	return fmt.Sprintf("%s by %s, %s: %s in all, the most in %s with %s.", m.label, unit, span, m.write(m.of(sum)),
+		most.label(), m.write(m.of(most.counts)))
 }

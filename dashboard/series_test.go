@@ -64,20 +64,21 @@ func TestWholeMonthsAndAPartAddUp(t *testing.T) {
 }
 
 func TestFiguresAreKnownFromTheFirstDayToTheLast(t *testing.T) {
+	clicks := measures(schema.Program{})[0]
 	s := seriesMaker{first: 20261120, complete: 20261122, today: 20261123}
 	days := s.days(period.Range{From: 20261118, To: 20261123}, figures.Days{20261121: {Clicks: 5}})
 	var got []string
 	for _, e := range days {
-		got = append(got, e.figure(e.counts.Clicks).String())
+		got = append(got, e.row(false).Clicks.String())
 	}
 	if line := strings.Join(got, " "); line != "– – 0 5 0 –" {
 		t.Errorf("days %q, want %q", line, "– – 0 5 0 –")
 	}
-	if got := days[5].title(); got != "Mon 23 Nov 2026, so far: no data" {
+	if got := days[5].title(clicks); got != "Mon 23 Nov 2026, so far: no data" {
 		t.Errorf("today: %q", got)
 	}
 	days = s.days(period.Range{From: 20261123, To: 20261123}, figures.Days{20261123: {Clicks: 1, Visitors: 1}})
-	if got := days[0].title(); got != "Mon 23 Nov 2026, so far: 1 click, 1 unique visitor" {
+	if got := days[0].title(clicks); got != "Mon 23 Nov 2026, so far: 1 click" {
 		t.Errorf("today, with a click that is already there: %q", got)
 	}
 	months := s.months(period.Range{From: 20261015, To: 20261123}, func(schema.Month) (figures.Counts, bool) { return figures.Counts{}, false })
@@ -98,7 +99,7 @@ func TestAxesHaveRoomForTheirLabels(t *testing.T) {
 			all = s.months(r, func(schema.Month) (figures.Counts, bool) { return figures.Counts{}, false })
 		}
 		var labels []string
-		for _, p := range all.points() {
+		for _, p := range all.points(measures(schema.Program{})[0]) {
 			if p.Label != "" {
 				labels = append(labels, strings.TrimSpace(p.Label+" "+p.Sub))
 			}

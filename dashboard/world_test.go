@@ -56,8 +56,9 @@ type settled struct {
 	zone     *time.Location
 	hash     string // of the password
 	ada, eve schema.Partner
-	adaLinks []schema.Link // the personal one first
-	adaDays  figures.Days  // what stands in the rollups
+	adaLinks []schema.Link                  // the personal one first
+	adaDays  figures.Days                   // what stands in the rollups
+	adaLink  map[schema.LinkID]figures.Days // the same by link; 0: what came by none
 }
 
 var base struct {
@@ -170,36 +171,69 @@ func (w *world) must(err error) {
 }
 
 // fill writes rollups for Ada from 5 May 2025 to today, as the aggregator would: days by link, their sums by
-// partner, and the sums of these by month. A tenth of the clicks go to the second link.
+// partner, and the sums of these by month. A tenth of the clicks go to the second link, every second day it sells
+// something, and every seventh day a coupon does. Every thirtieth day more is refunded than sold.
 func (w *world) fill() {
 	w.t.Helper()
-	w.adaDays = figures.Days{}
+	w.adaDays, w.adaLink = figures.Days{}, map[schema.LinkID]figures.Days{0: {}, w.adaLinks[0].ID: {}, w.adaLinks[1].ID: {}}
 	links, err := w.conn.PrepareBatch(w.t.Context(), "INSERT INTO fairlead.link_days (partner_id, link_id, day, clicks, visitors, bots, prefetches, embedded, unknown_links, suspended, disabled, expired, token)")
 	w.must(err)
 	n := uint64(0)
 	for day := schema.Day(20250505); day <= 20261123; day = period.Day(day, 1) {
 		n++
-		c := figures.Counts{Clicks: 100 + n*7%90, Visitors: 80 + n*5%60, Bots: n % 11, Prefetches: n % 3, Embedded: n % 2}
-		w.adaDays[day] = c
-		for i, l := range w.adaLinks {
-			part := figures.Counts{Clicks: c.Clicks / 10, Visitors: c.Visitors / 10}
-			if i == 0 {
-				part = figures.Counts{Clicks: c.Clicks - c.Clicks/10, Visitors: c.Visitors - c.Visitors/10, Bots: c.Bots, Prefetches: c.Prefetches, Embedded: c.Embedded}
-			}
-			w.must(links.Append(uint32(w.ada.ID), uint32(l.ID), day.Time(), part.Clicks, part.Visitors, part.Bots, part.Prefetches, part.Embedded,
+		clicks, visitors := 100+n*7%90, 80+n*5%60
+		personal := figures.Counts{
+			Clicks: clicks - clicks/10, Visitors: visitors - visitors/10, Bots: n % 11, Prefetches: n % 3, Embedded: n % 2,
+			Referred: n % 3, Sold: figures.Sold{{Currency: "USD", Sales: n % 4, Gross: int64(n%4*4900 + n*7), Refunds: n % 5 / 4, Refunded: int64(n % 5 / 4 * 1550)}},
+		}
+		if n%30 == 0 {
+			personal.Sold[0].Refunds, personal.Sold[0].Refunded = 1, 90_000
+		}
+		boots := figures.Counts{Clicks: clicks / 10, Visitors: visitors / 10}
+		if n%2 == 0 {
+			boots.Referred, boots.Sold = 1, figures.Sold{{Currency: "USD", Sales: 1, Gross: 2999}}
+		}
+		var none figures.Counts
+		if n%7 == 0 {
+			none = figures.Counts{Referred: 1, Review: 1, Held: 2, Sold: figures.Sold{{Currency: "USD", Sales: 1, Gross: 10_000}}}
+		}
+		w.adaDays[day] = personal.Plus(boots).Plus(none)
+		w.adaLink[w.adaLinks[0].ID][day], w.adaLink[w.adaLinks[1].ID][day], w.adaLink[0][day] = personal, boots, none
+		for i, part := range []figures.Counts{personal, boots} {
+			w.must(links.Append(uint32(w.ada.ID), uint32(w.adaLinks[i].ID), day.Time(), part.Clicks, part.Visitors, part.Bots, part.Prefetches, part.Embedded,
 				uint64(0), uint64(0), uint64(0), uint64(0), uint64(1)))
 		}
 	}
 	w.must(links.Send())
+	for link, days := range w.adaLink {
+		w.sold(w.ada.ID, link, days)
+	}
 	sums := "sum(clicks), sum(visitors), sum(bots), sum(prefetches), sum(embedded), 0, 0, 0, 0, 1"
 	w.must(w.conn.Exec(w.t.Context(), "INSERT INTO fairlead.partner_days SELECT partner_id, day, "+sums+" FROM fairlead.link_days GROUP BY partner_id, day"))
 	w.must(w.conn.Exec(w.t.Context(), "INSERT INTO fairlead.partner_months SELECT partner_id, toStartOfMonth(day) AS month, "+sums+" FROM fairlead.partner_days GROUP BY partner_id, month"))
 }
 
-// complete sets up to when the rollups hold everything.
+// sold writes what came of a link's clicks, a row for each currency.
+func (w *world) sold(p schema.PartnerID, link schema.LinkID, days figures.Days) {
+	w.t.Helper()
+	rows, err := w.conn.PrepareBatch(w.t.Context(), "INSERT INTO fairlead.sale_days (partner_id, link_id, day, currency, referred, sales, gross, refunds, refunded, held, review, token)")
+	w.must(err)
+	for day, c := range days {
+		for i, sum := range c.Sold {
+			referred, held, review := c.Referred, c.Held, c.Review
+			if i > 0 {
+				referred, held, review = 0, 0, 0
+			}
+			w.must(rows.Append(uint32(p), uint32(link), day.Time(), sum.Currency, referred, sum.Sales, sum.Gross, sum.Refunds, sum.Refunded, held, review, uint64(1)))
+		}
+	}
+	w.must(rows.Send())
+}
+
+// complete sets up to when the figures hold everything.
 func (w *world) complete(at time.Time) {
 	w.t.Helper()
-	w.must(w.client.HSet(w.t.Context(), schema.DefaultKeys.Rollup(), schema.RollupCompleteTo, at.UnixMilli()).Err())
+	w.must(w.client.HSet(w.t.Context(), schema.DefaultKeys.Rollup(), schema.RollupCompleteTo, at.UnixMilli(), schema.SalesCompleteTo, at.UnixMilli()).Err())
 }
 
 // liveClicks adds to a partner's live number of today.
@@ -312,4 +346,13 @@ func count(n uint64) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
+}
+
+// usd writes an amount in cents as pages do, computed apart from the product's code.
+func usd(cents int64) string {
+	sign := ""
+	if cents < 0 {
+		sign, cents = "−", -cents
+	}
+	return fmt.Sprintf("%s%s.%02d", sign, count(uint64(cents/100)), cents%100)
 }

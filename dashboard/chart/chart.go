@@ -7,13 +7,14 @@ package chart
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
 
 // Point is one value of a series.
 type Point struct {
-	Value uint64
+	Value int64
 	// Known is false where there is no data: before the beginning, or still to come.
 	Known bool
 	// Unfinished marks a period that is still running.
@@ -26,7 +27,8 @@ type Point struct {
 // Bars is a bar chart.
 type Bars struct {
 	Height int    // of the plot, without labels
-	Ticks  []Tick // from the top down to zero
+	Zero   int    // where zero lies, from the top: at the bottom, unless values lie below zero
+	Ticks  []Tick // from the top down
 	Bars   []Bar
 }
 
@@ -36,18 +38,23 @@ type Tick struct {
 	Label string
 }
 
-// Bar is one bar: X and Width in percent, Y and Height in pixels. The column around it takes the
-// pointer. RoundHeight reaches below the plot, where it is cut, so that only the top is round.
+// Bar is one bar: X and Width in percent, Y and RoundHeight in pixels. The column around it takes the
+// pointer. RoundHeight reaches beyond zero, where it is cut, so that only the far end is round. The Y of a bar below
+// zero counts from zero.
 type Bar struct {
 	Point
 	ColumnX, ColumnWidth, X, Width, Middle string
 	Y, RoundHeight                         int
+	Below                                  bool
 }
 
 const (
 	intervals = 4
-	round     = 4 // pixels by which a bar reaches below the plot
+	round     = 4 // pixels by which a bar reaches beyond zero
 )
+
+// Depth is how much of the plot lies below zero.
+func (c Bars) Depth() int { return c.Height - c.Zero }
 
 // Full is the height with the two lines of labels below the plot.
 func (c Bars) Full() int { return c.Height + 40 }
@@ -56,14 +63,17 @@ func (c Bars) Full() int { return c.Height + 40 }
 func (c Bars) LabelY() int { return c.Height + 19 }
 func (c Bars) SubY() int   { return c.Height + 34 }
 
-// NewBars lays out the points over the given height in pixels.
-func NewBars(points []Point, height int) Bars {
-	top := niceTop(points)
-	c := Bars{Height: height}
+// NewBars lays out the points over the given height in pixels. The grid's labels have the given decimals: values of
+// amounts of money are in minor units.
+func NewBars(points []Point, height, decimals int) Bars {
+	step, below := niceGrid(points)
+	bottom := -int64(below) * step
+	span := float64(intervals) * float64(step)
+	c := Bars{Height: height, Zero: height - height*below/intervals}
 	for i := intervals; i >= 0; i-- {
 		c.Ticks = append(c.Ticks, Tick{
 			Y:     height - height*i/intervals,
-			Label: tickLabel(top / intervals * uint64(i)),
+			Label: tickLabel(bottom+step*int64(i), decimals),
 		})
 	}
 	column := 100 / float64(max(len(points), 1))
@@ -74,19 +84,23 @@ func NewBars(points []Point, height int) Bars {
 	for i, p := range points {
 		x := column * float64(i)
 		h := 0
-		if p.Known && p.Value > 0 {
-			h = max(int(float64(p.Value)/float64(top)*float64(height)+0.5), 2) // the least that can be seen
+		if p.Known && p.Value != 0 {
+			h = max(int(math.Abs(float64(p.Value))/span*float64(height)+0.5), 2) // the least that can be seen
 		}
-		c.Bars = append(c.Bars, Bar{
+		b := Bar{
 			Point:       p,
 			ColumnX:     percent(x),
 			ColumnWidth: percent(column),
 			X:           percent(x + column*gap/2),
 			Width:       percent(column * (1 - gap)),
 			Middle:      percent(x + column/2),
-			Y:           height - h,
+			Y:           c.Zero - h,
 			RoundHeight: h + round,
-		})
+		}
+		if p.Value < 0 {
+			b.Y, b.Below = -round, true
+		}
+		c.Bars = append(c.Bars, b)
 	}
 	return c
 }
@@ -107,16 +121,26 @@ const step = 10
 func NewLine(points []Point, height int) Line {
 	l := Line{Width: max((len(points)-1)*step, step), Height: height, Points: points}
 	const inset = 3 // room for half a stroke at the top and the bottom
-	var top uint64 = 1
+	top, bottom := int64(1), int64(0)
 	for _, p := range points {
-		top = max(top, p.Value)
+		if p.Known {
+			top, bottom = max(top, p.Value), min(bottom, p.Value)
+		}
+	}
+	span := float64(top) - float64(bottom)
+	at := func(v int64) float64 {
+		return float64(height-inset) - (float64(v)-float64(bottom))/span*float64(height-2*inset)
+	}
+	ground := height // the area reaches down to the edge, or to zero where values lie below it
+	if bottom < 0 {
+		ground = int(at(0) + 0.5)
 	}
 	var stroke, tail, area strings.Builder
 	var from string // the point before, where a tail begins
 	start := -1
 	end := func(last int) {
 		if start >= 0 {
-			fmt.Fprintf(&area, "L%d %dL%d %dZ", last*step, height, start*step, height)
+			fmt.Fprintf(&area, "L%d %dL%d %dZ", last*step, ground, start*step, ground)
 			start = -1
 		}
 	}
@@ -125,7 +149,7 @@ func NewLine(points []Point, height int) Line {
 			end(i - 1)
 			continue
 		}
-		y := float64(height-inset) - float64(p.Value)/float64(top)*float64(height-2*inset)
+		y := at(p.Value)
 		move := "L"
 		if start < 0 {
 			start, move, from = i, "M", ""
@@ -146,36 +170,59 @@ func NewLine(points []Point, height int) Line {
 	return l
 }
 
-// niceTop returns the value at the top of the grid: the smallest round number that holds every point
-// and whose quarters are whole.
-func niceTop(points []Point) uint64 {
-	var highest uint64
+// niceGrid returns how far the lines of the grid lie apart, a round number, and how many of the intervals lie below
+// zero, so that every point is held and the grid is as fine as can be.
+func niceGrid(points []Point) (step int64, below int) {
+	var highest, lowest int64
 	for _, p := range points {
-		highest = max(highest, p.Value)
+		if p.Known {
+			highest, lowest = max(highest, p.Value), min(lowest, p.Value)
+		}
 	}
-	for unit := uint64(1); unit <= 1e15; unit *= 10 {
-		for _, tenths := range []uint64{10, 12, 16, 20, 24, 32, 40, 60, 80} {
-			top := unit * tenths / 10
-			if unit*tenths%10 == 0 && top%intervals == 0 && top >= highest {
-				return top
+	for unit := int64(1); unit <= 1e16; unit *= 10 {
+		for _, percent := range []int64{100, 150, 200, 250, 300, 400, 500, 600, 800} {
+			if step = unit * percent / 100; unit*percent%100 != 0 {
+				continue
+			}
+			if below = parts(-lowest, step); below+parts(highest, step) <= intervals {
+				return step, below
 			}
 		}
 	}
-	return highest
+	// Beyond every round number: a quarter of the largest that there can be.
+	if lowest < 0 {
+		return math.MaxInt64 / 2, 2
+	}
+	return math.MaxInt64 / intervals, 0
 }
 
-// tickLabel writes a round number in little room: 750, 1.5k, 20k, 1.25M.
-func tickLabel(v uint64) string {
+// parts is how many steps it takes to hold a value.
+func parts(v, step int64) int {
+	switch {
+	case v < 0: // the negative of the least there is
+		return intervals + 1
+	case v == 0:
+		return 0
+	}
+	return int(min((v-1)/step+1, intervals+1))
+}
+
+// tickLabel writes a round number in little room: 750, 1.5k, 20k, 1.25M; one of minor units in main ones.
+func tickLabel(v int64, decimals int) string {
+	main := float64(v) / math.Pow10(decimals)
 	for _, u := range []struct {
-		size uint64
+		size float64
 		name string
-	}{{1e9, "B"}, {1e6, "M"}, {1e3, "k"}} {
-		if v >= u.size {
-			return strconv.FormatFloat(float64(v)/float64(u.size), 'f', -1, 64) + u.name
+	}{{1e12, "T"}, {1e9, "B"}, {1e6, "M"}, {1e3, "k"}} {
+		if math.Abs(main) >= u.size {
+			return minus(strconv.FormatFloat(main/u.size, 'f', -1, 64)) + u.name
 		}
 	}
-	return strconv.FormatUint(v, 10)
+	return minus(strconv.FormatFloat(main, 'f', -1, 64))
 }
+
+// minus writes a number's hyphen as the minus sign that it is.
+func minus(s string) string { return strings.Replace(s, "-", "−", 1) }
 
 func percent(v float64) string {
 	return strconv.FormatFloat(float64(int(v*1000+0.5))/1000, 'f', -1, 64) + "%"

@@ -1,4 +1,4 @@
--- A partner's days of a span and of the one it is compared with.
+-- A partner's days of a span and of the one it is compared with: clicks, and what came of them.
 SELECT
     day,
     clicks,
@@ -8,7 +8,33 @@ SELECT
     embedded,
     suspended,
     disabled,
-    expired
+    expired,
+    0          AS referred,
+    0          AS held,
+    0          AS review,
+    ''         AS currency,
+    0          AS sales,
+    toInt64(0) AS gross,
+    0          AS refunds,
+    toInt64(0) AS refunded
 FROM fairlead.partner_days
 WHERE partner_id = {partner:UInt32}
   AND (day BETWEEN {from:Date} AND {to:Date} OR day BETWEEN {before_from:Date} AND {before_to:Date})
+
+UNION ALL
+
+SELECT
+    day,
+    0, 0, 0, 0, 0, 0, 0, 0,
+    sum(referred),
+    sum(held),
+    sum(review),
+    currency,
+    sum(sales),
+    sum(gross),
+    sum(refunds),
+    sum(refunded)
+FROM fairlead.sale_days
+WHERE partner_id = {partner:UInt32}
+  AND (day BETWEEN {from:Date} AND {to:Date} OR day BETWEEN {before_from:Date} AND {before_to:Date})
+GROUP BY day, currency

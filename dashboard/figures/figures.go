@@ -36,69 +36,26 @@ func New(ch driver.Conn, rdb redis.UniversalClient, keys schema.Keys) *Reader {
 	return &Reader{ch: ch, rdb: rdb, keys: keys}
 }
 
-// Counts are the hits of a partner or a link in some span, by verdict.
-type Counts struct {
-	Clicks     uint64 `ch:"clicks"` // valid ones, repeats included
-	Visitors   uint64 `ch:"visitors"`
-	Bots       uint64 `ch:"bots"`
-	Prefetches uint64 `ch:"prefetches"`
-	Embedded   uint64 `ch:"embedded"`
-	Suspended  uint64 `ch:"suspended"`
-	Disabled   uint64 `ch:"disabled"`
-	Expired    uint64 `ch:"expired"`
-}
-
-// Plus returns the sum of two spans that do not overlap.
-func (c Counts) Plus(d Counts) Counts {
-	return Counts{
-		Clicks:     c.Clicks + d.Clicks,
-		Visitors:   c.Visitors + d.Visitors,
-		Bots:       c.Bots + d.Bots,
-		Prefetches: c.Prefetches + d.Prefetches,
-		Embedded:   c.Embedded + d.Embedded,
-		Suspended:  c.Suspended + d.Suspended,
-		Disabled:   c.Disabled + d.Disabled,
-		Expired:    c.Expired + d.Expired,
-	}
-}
-
-// NotCounted is how many hits were not clicks.
-func (c Counts) NotCounted() uint64 {
-	return c.Bots + c.Prefetches + c.Embedded + c.Suspended + c.Disabled + c.Expired
-}
-
-// Days are counts by program-day. A day without hits is absent.
-type Days map[schema.Day]Counts
-
-// Sum adds the days of a range up.
-func (d Days) Sum(r period.Range) Counts {
-	var sum Counts
-	for day, c := range d {
-		if r.Contains(day) {
-			sum = sum.Plus(c)
-		}
-	}
-	return sum
-}
-
-// Months are counts by month. A month without hits is absent.
-type Months map[schema.Month]Counts
-
-// Sum adds the months from first to last up.
-func (m Months) Sum(first, last schema.Month) Counts {
-	var sum Counts
-	for month, c := range m {
-		if first <= month && month <= last {
-			sum = sum.Plus(c)
-		}
-	}
-	return sum
-}
-
-// LinkCounts are the counts of one link.
-type LinkCounts struct {
-	Link schema.LinkID
+// row is what a question answers: figures of clicks, or of what was referred and sold in one currency. The rows of one
+// day, month or link are to be added up.
+type row struct {
 	Counts
+	Sum
+}
+
+// counts are the row's figures.
+func (r row) counts() Counts {
+	c := r.Counts
+	if r.Currency != "" {
+		c.Sold = Sold{r.Sum}
+	}
+	return c
+}
+
+// LinkCounts are the clicks of one link.
+type LinkCounts struct {
+	Link   schema.LinkID
+	Clicks uint64
 }
 
 // Overview is what a partner's first page needs.
@@ -108,7 +65,7 @@ type Overview struct {
 	Top    []LinkCounts // most clicks first, only links with clicks
 }
 
-// OverviewSpans says which figures an Overview holds.
+// OverviewSpans says which figures an Overview holds. The days of what was referred and sold are there for all months.
 type OverviewSpans struct {
 	FirstMonth, LastMonth schema.Month
 	Days, OtherDays       period.Range // OtherDays for a comparison long before Days
@@ -124,7 +81,7 @@ func (r *Reader) Overview(ctx context.Context, p schema.PartnerID, s OverviewSpa
 		Part string    `ch:"part"`
 		Date time.Time `ch:"date"`
 		Link uint32    `ch:"link"`
-		Counts
+		row
 	}
 	err := r.ch.Select(clickhouse.Named(ctx, "dashboard: home", map[string]string{
 		"partner":     p.String(),
@@ -143,13 +100,15 @@ func (r *Reader) Overview(ctx context.Context, p schema.PartnerID, s OverviewSpa
 	o := Overview{Months: Months{}, Days: Days{}}
 	for _, row := range rows {
 		day := schema.DayOf(row.Date, time.UTC)
-		switch row.Part {
-		case "month":
-			o.Months[day.Month()] = row.Counts
-		case "day":
-			o.Days[day] = row.Counts
-		case "link":
-			o.Top = append(o.Top, LinkCounts{Link: schema.LinkID(row.Link), Counts: row.Counts})
+		if row.Part == "link" {
+			o.Top = append(o.Top, LinkCounts{Link: schema.LinkID(row.Link), Clicks: row.Clicks})
+			continue
+		}
+		if row.Part != "month" {
+			o.Days[day] = o.Days[day].Plus(row.counts())
+		}
+		if row.Part != "day" {
+			o.Months[day.Month()] = o.Months[day.Month()].Plus(row.counts())
 		}
 	}
 	sortByClicks(o.Top)
@@ -163,7 +122,7 @@ var daysSQL string
 func (r *Reader) Days(ctx context.Context, p schema.PartnerID, now, before period.Range) (Days, error) {
 	var rows []struct {
 		Day time.Time `ch:"day"`
-		Counts
+		row
 	}
 	err := r.ch.Select(clickhouse.Named(ctx, "dashboard: reporting", map[string]string{
 		"partner":     p.String(),
@@ -177,93 +136,65 @@ func (r *Reader) Days(ctx context.Context, p schema.PartnerID, now, before perio
 	}
 	days := make(Days, len(rows))
 	for _, row := range rows {
-		days[schema.DayOf(row.Day, time.UTC)] = row.Counts
+		day := schema.DayOf(row.Day, time.UTC)
+		days[day] = days[day].Plus(row.counts())
 	}
 	return days, nil
 }
 
-// LinkFigures are a link's figures over a short and a long span.
-type LinkFigures struct{ Short, Long Counts }
-
 //go:embed links.sql
 var linksSQL string
 
-// Links reads the figures of some of a partner's links. The long span holds the short one.
-func (r *Reader) Links(ctx context.Context, p schema.PartnerID, ids []schema.LinkID, short, long period.Range) (map[schema.LinkID]LinkFigures, error) {
+// Links reads the figures of some of a partner's links over a span. Link 0 has what came by no link: by coupons, claims
+// and the merchant's word.
+func (r *Reader) Links(ctx context.Context, p schema.PartnerID, ids []schema.LinkID, span period.Range) (map[schema.LinkID]Counts, error) {
 	var rows []struct {
-		Link  uint32 `ch:"link"`
-		Short bool   `ch:"short"`
-		Counts
+		Link uint32 `ch:"link"`
+		row
 	}
 	err := r.ch.Select(clickhouse.Named(ctx, "dashboard: links", map[string]string{
 		"partner": p.String(),
 		"links":   array(ids),
-		"short":   period.ISO(short.From),
-		"from":    period.ISO(long.From),
-		"to":      period.ISO(long.To),
+		"from":    period.ISO(span.From),
+		"to":      period.ISO(span.To),
 	}), &rows, linksSQL)
 	if err != nil {
 		return nil, fmt.Errorf("read the links of partner %s: %w", p, err)
 	}
-	out := make(map[schema.LinkID]LinkFigures, len(ids))
+	out := make(map[schema.LinkID]Counts, len(ids))
 	for _, row := range rows {
 		id := schema.LinkID(row.Link)
-		f := out[id]
-		f.Long = f.Long.Plus(row.Counts)
-		if row.Short {
-			f.Short = f.Short.Plus(row.Counts)
-		}
-		out[id] = f
+		out[id] = out[id].Plus(row.counts())
 	}
 	return out, nil
 }
 
-// TeamMonth is a month over all partners, and of some of them.
-type TeamMonth struct {
-	All      Counts
-	Active   uint64 // partners with clicks
-	Partners map[schema.PartnerID]Counts
-}
-
-//go:embed team_month.sql
-var teamMonthSQL string
-
-// TeamMonth reads a month for the team's overview.
-func (r *Reader) TeamMonth(ctx context.Context, m schema.Month, ids []schema.PartnerID) (TeamMonth, error) {
-	var rows []struct {
-		Partner uint32 `ch:"partner"` // 0: all of them together
-		Active  uint64 `ch:"active"`
-		Counts
-	}
-	err := r.ch.Select(clickhouse.Named(ctx, "dashboard: partners", map[string]string{
-		"month":    period.ISO(m.FirstDay()),
-		"partners": array(ids),
-	}), &rows, teamMonthSQL)
-	if err != nil {
-		return TeamMonth{}, fmt.Errorf("read %s of all partners: %w", period.MonthName(m), err)
-	}
-	t := TeamMonth{Partners: make(map[schema.PartnerID]Counts, len(ids))}
-	for _, row := range rows {
-		if row.Partner == 0 {
-			t.All, t.Active = row.Counts, row.Active
-			continue
-		}
-		t.Partners[schema.PartnerID(row.Partner)] = row.Counts
-	}
-	return t, nil
-}
-
-// CompleteTo returns up to when the rollups contain every hit that was answered; the zero time when the last
-// rollup has not said so. What has landed in ClickHouse is no answer: the rollups may be behind it.
+// CompleteTo returns up to when the figures contain every hit that was answered and every report that was taken; the zero
+// time when the last rollup, or the last attribution, has not said so. What has landed in ClickHouse is no answer: the
+// figures may be behind it.
 func (r *Reader) CompleteTo(ctx context.Context) (time.Time, error) {
-	ms, err := r.rdb.HGet(ctx, r.keys.Rollup(), schema.RollupCompleteTo).Int64()
-	if errors.Is(err, redis.Nil) || err == nil && ms == 0 {
-		return time.Time{}, nil
-	}
+	said, err := r.rdb.HMGet(ctx, r.keys.Rollup(), schema.RollupCompleteTo, schema.SalesCompleteTo).Result()
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read up to when the figures are complete: %w", err)
 	}
-	return time.UnixMilli(ms).UTC(), nil
+	var earliest int64
+	for i, v := range said {
+		s, ok := v.(string)
+		if !ok {
+			return time.Time{}, nil
+		}
+		ms, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("read up to when the figures are complete: %w", err)
+		}
+		if i == 0 || ms < earliest {
+			earliest = ms
+		}
+	}
+	if earliest <= 0 {
+		return time.Time{}, nil
+	}
+	return time.UnixMilli(earliest).UTC(), nil
 }
 
 // Today returns a partner's clicks of the running day, as they arrive. It is not known while the live

@@ -1,4 +1,4 @@
--- A partner's first page: months, days, and the links clicked most.
+-- A partner's first page: months and days of clicks, the links clicked most, and every day with a sale or a sign-up.
 SELECT
     'month'           AS part,
     month             AS date,
@@ -10,7 +10,15 @@ SELECT
     embedded,
     suspended,
     disabled,
-    expired
+    expired,
+    0                 AS referred,
+    0                 AS held,
+    0                 AS review,
+    ''                AS currency,
+    0                 AS sales,
+    toInt64(0)        AS gross,
+    0                 AS refunds,
+    toInt64(0)        AS refunded
 FROM fairlead.partner_months
 WHERE partner_id = {partner:UInt32}
   AND month BETWEEN {first_month:Date} AND {last_month:Date}
@@ -28,7 +36,8 @@ SELECT
     embedded,
     suspended,
     disabled,
-    expired
+    expired,
+    0, 0, 0, '', 0, 0, 0, 0
 FROM fairlead.partner_days
 WHERE partner_id = {partner:UInt32}
   AND (day BETWEEN {from:Date} AND {to:Date} OR day BETWEEN {other_from:Date} AND {other_to:Date})
@@ -40,25 +49,13 @@ SELECT
     {links_from:Date} AS date,
     link,
     clicks,
-    visitors,
-    bots,
-    prefetches,
-    embedded,
-    suspended,
-    disabled,
-    expired
+    0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, '', 0, 0, 0, 0
 FROM
 (
     SELECT
-        link_id         AS link,
-        sum(clicks)     AS clicks,
-        sum(visitors)   AS visitors,
-        sum(bots)       AS bots,
-        sum(prefetches) AS prefetches,
-        sum(embedded)   AS embedded,
-        sum(suspended)  AS suspended,
-        sum(disabled)   AS disabled,
-        sum(expired)    AS expired
+        link_id     AS link,
+        sum(clicks) AS clicks
     FROM fairlead.link_days
     WHERE partner_id = {partner:UInt32}
       AND day BETWEEN {links_from:Date} AND {links_to:Date}
@@ -67,3 +64,23 @@ FROM
     ORDER BY clicks DESC, link
     LIMIT 5
 )
+
+UNION ALL
+
+SELECT
+    'sold'            AS part,
+    day               AS date,
+    toUInt32(0)       AS link,
+    0, 0, 0, 0, 0, 0, 0, 0,
+    sum(referred),
+    sum(held),
+    sum(review),
+    currency,
+    sum(sales),
+    sum(gross),
+    sum(refunds),
+    sum(refunded)
+FROM fairlead.sale_days
+WHERE partner_id = {partner:UInt32}
+  AND day BETWEEN {first_month:Date} AND {to:Date}
+GROUP BY day, currency

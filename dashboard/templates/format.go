@@ -11,8 +11,10 @@ import (
 // Count is a number as pages write it: 1,234,567.
 type Count uint64
 
-func (c Count) String() string {
-	digits := strconv.FormatUint(uint64(c), 10)
+func (c Count) String() string { return separated(strconv.FormatUint(uint64(c), 10)) }
+
+// separated puts commas between the thousands of a number's digits.
+func separated(digits string) string {
 	out := make([]byte, 0, len(digits)+len(digits)/3)
 	for i := range len(digits) {
 		if i > 0 && (len(digits)-i)%3 == 0 {
@@ -66,21 +68,21 @@ type Change struct {
 	Detail    string // the sentence behind it, with both figures
 }
 
-// NewChange compares now with before. spanNow and spanBefore name what was counted.
-func NewChange(now, before uint64, spanNow, spanBefore, against string) Change {
+// NewChange compares now with before, which write says in words. spanNow and spanBefore name what was counted.
+func NewChange(now, before int64, write func(int64) string, spanNow, spanBefore, against string) Change {
 	c := Change{
 		Against: against,
-		Detail:  fmt.Sprintf("%s: %s; %s: %s", spanNow, Count(now), spanBefore, Count(before)),
+		Detail:  fmt.Sprintf("%s: %s; %s: %s", spanNow, write(now), spanBefore, write(before)),
 	}
 	switch {
-	case before == 0:
+	case before <= 0: // a share of nothing, or of a loss, says nothing
 		c.Text = "–"
 	case now == before:
 		c.Direction, c.Text = Same, "0%"
 	case now > before:
-		c.Direction, c.Text = Up, changeText(now-before, before)
+		c.Direction, c.Text = Up, changeText(uint64(now-before), uint64(before))
 	default:
-		c.Direction, c.Text = Down, changeText(before-now, before)
+		c.Direction, c.Text = Down, changeText(uint64(before-now), uint64(before))
 	}
 	return c
 }

@@ -2,6 +2,7 @@ package templates
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"fairlead/dashboard/chart"
@@ -39,12 +40,17 @@ func made() map[string]View {
 	link := ShareLink{Name: "go.kestrel.example/ada", URL: "https://go.kestrel.example/ada", To: "https://kestrel.example/", Personal: true}
 	home := Home{
 		Shell: shell, Link: link, Today: Known(214), TodayText: "168 unique visitors up to 14:05",
-		Month:      Tile{Clicks: Known(4812), Visitors: Known(3907), Change: NewChange(4598, 4096, "1–22 November 2026", "1–22 October 2026", "1–22 Oct")},
-		Year:       Tile{Clicks: Known(61204), Visitors: Known(49871), Change: NewChange(61204, 64901, "1 December 2025 – 22 November 2026", "1 December 2024 – 22 November 2025", "the year before")},
-		Chart:      BarChart{Bars: chart.NewBars(monthPoints(), 216), Text: "Clicks by month from December 2025 to November 2026. The highest month is October 2026 with 7,320."},
-		MonthTable: Table{Title: "Clicks by month", Head: "Month", Rows: rows(12, false)},
-		Trend:      Trend{Line: chart.NewLine(dayPoints(30), 104), Text: "Clicks by day, 25 October to 23 November 2026, between 96 and 331 a day.", Total: Known(6288), Change: NewChange(6054, 6054, "a", "b", "the 29 days before"), First: "25 Oct", Last: "23 Nov"},
-		DayTable:   Table{Title: "Clicks by day", Head: "Day", Rows: rows(30, true)},
+		MonthName: "November 2026", Currency: "USD", Shown: "Clicks",
+		Month: []Tile{
+			{Label: "Clicks", Number: "4,812", Beside: "3,907 unique visitors", Change: NewChange(4598, 4096, written, "1–22 November 2026", "1–22 October 2026", "1–22 Oct 2026")},
+			{Label: "Referred", Number: "31", Change: NewChange(30, 24, written, "1–22 November 2026", "1–22 October 2026", "1–22 Oct 2026")},
+			{Label: "Sold", Number: "1,284.50", Unit: "USD", Sold: parts(), Change: NewChange(128450, 140000, written, "1–22 November 2026", "1–22 October 2026", "1–22 Oct 2026")},
+		},
+		Year:       choices("/home", 0),
+		Chart:      BarChart{Bars: chart.NewBars(monthPoints(), 216, 0), Text: "Clicks by month from December 2025 to November 2026. The highest month is October 2026 with 7,320."},
+		MonthTable: Table{Title: "Figures by month", Head: "Month", Currency: "USD", Rows: rows(12, false)},
+		Trend:      Trend{Line: chart.NewLine(dayPoints(30), 104), Text: "Clicks by day, 25 October to 23 November 2026, between 96 and 331 a day.", Tile: Tile{Label: "Clicks", Number: "6,288", Change: NewChange(6054, 6054, written, "a", "b", "the 29 days before")}, First: "25 Oct", Last: "23 Nov"},
+		DayTable:   Table{Title: "Figures by day", Head: "Day", Currency: "USD", Rows: rows(30, true)},
 		TopLinks: []TopLink{
 			{Name: "/ada", Href: link.URL, To: link.To, Clicks: 3120, Share: "100%"},
 			{Name: "/ada-boots", Href: link.URL, To: link.To, Clicks: 1804, Share: "57.821%"},
@@ -59,7 +65,12 @@ func made() map[string]View {
 	late.Fresh = Freshness{Text: "Complete up to 09:12 on 21 November, Toronto time", Machine: "2026-11-21T14:12:00Z", Late: true}
 	late.NotCounted = NotCounted{Span: "Past 12 months"}
 	late.TopLinks = nil
-	late.Month.Change = NewChange(12, 0, "1–22 November 2026", "1–22 October 2026", "nothing to compare with yet")
+	late.Month = slices.Clone(home.Month)
+	late.Month[0].Change = NewChange(12, 0, written, "1–22 November 2026", "1–22 October 2026", "nothing to compare with yet")
+	late.Month[2] = Tile{Label: "Sold", Number: "−40.00", Unit: "USD", Sold: append(parts(), Part{"Sold before the currency was changed", "1,240.00 EUR"})}
+	late.Year, late.Shown = choices("/home", 3), "Sold, USD"
+	late.Chart = BarChart{Bars: chart.NewBars(soldPoints(), 216, 2), Text: "Sold by month."}
+	late.Undecided = undecided()
 	late.Today = Figure{}
 	first := Home{Shell: shell, Link: link, FirstDay: true, Today: Known(0), Zone: "Toronto time"}
 	first.Fresh = Freshness{Text: "Nothing counted yet"}
@@ -70,48 +81,56 @@ func made() map[string]View {
 	nasty.Link = ShareLink{Name: "go.example/" + hostile, URL: "javascript:alert(1)", To: hostile, State: "disabled"}
 	nasty.Path, nasty.Title = hostile, hostile
 	nasty.TopLinks = []TopLink{{Name: hostile, Href: "javascript:alert(1)", To: hostile, Clicks: 1, Share: "100%"}}
-	nasty.Month.Clicks, nasty.Year.Clicks = Known(1<<63), Known(1<<64-1)
+	nasty.Month = slices.Clone(home.Month)
+	nasty.Month[0].Number, nasty.Month[2].Number = Count(1<<64-1).String(), Amount{-1 << 63, "USD"}.Number()
+	nasty.Year = choices("/home", 1)
+	nasty.Year[3].Number = nasty.Month[2].Number
 
 	reporting := Reporting{
 		Shell: at("Reporting", "/reporting"), From: "2025-12-01", To: "2026-11-23", Last: "2026-11-23",
-		Presets: presets(period.Past12Months), Span: "1 December 2025 – 23 November 2026", Unit: "month", RowHead: "Month",
-		Tiles: []ReportTile{
-			{Label: "Clicks", Figure: Known(61204), Change: NewChange(61204, 64901, "now", "then", "the year before")},
-			{Label: "Unique visitors", Figure: Known(49871), Change: NewChange(49871, 44000, "now", "then", "the year before")},
-			{Label: "Not counted", Quiet: true, Figure: Known(4096), Change: NewChange(4096, 3000, "now", "then", "the year before")},
+		Presets: presets(period.Past12Months), Span: "1 December 2025 – 23 November 2026", Unit: "month", Shown: "Referred", Currency: "USD",
+		Tiles: choices("/reporting", 2), Chart: home.Chart, Opener: "/reporting?open=sold", CSV: "/reporting.csv?period=12-months",
+		Table: Table{
+			Title: "Table of figures", Head: "Month", Currency: "USD",
+			Rows: append(rows(3, false), append(openDays(), rows(12, false)[3:]...)...), Total: total(),
 		},
-		Chart: home.Chart, Rows: append(rows(3, false), append(openDays(), rows(12, false)[3:]...)...),
-		Total: Row{Label: "Total", Clicks: Known(61204), Visitors: Known(49871), NotCounted: Known(4096)},
-		CSV:   "/reporting.csv?period=12-months", NotCounted: home.NotCounted, Zone: "Toronto time",
+		NotCounted: home.NotCounted, Zone: "Toronto time",
 	}
 	days := reporting
-	days.Presets, days.Span, days.Unit, days.RowHead = presets(period.Past30Days), "25 October – 23 November 2026", "day", "Day"
-	days.Rows = rows(30, true)
-	days.Chart = BarChart{Bars: chart.NewBars(dayPoints(30), 216), Text: "Clicks by day."}
+	days.Presets, days.Span, days.Unit = presets(period.Past30Days), "25 October – 23 November 2026", "day"
+	days.Table = Table{Title: "Table of figures", Head: "Day", Currency: "USD", Opened: true, Rows: opened(rows(30, true)), Total: opened([]Row{total()})[0]}
+	days.Undecided, days.Shown, days.Tiles = undecided(), "Sold, USD", choices("/reporting", 3)
+	days.Chart = BarChart{Bars: chart.NewBars(dayPoints(30), 216, 2), Text: "Sold by day."}
 	wrong := Reporting{Shell: at("Reporting", "/reporting"), Presets: presets(period.Custom), From: "2026-11-02", To: "2026-11-01", Last: "2026-11-23",
 		Alert: "The last day, 2026-11-01, lies before the first, 2026-11-02."}
 	reportingAway := Reporting{Shell: at("Reporting", "/reporting"), Presets: presets(period.Past12Months), From: "2025-12-01", To: "2026-11-23", Last: "2026-11-23", Away: true}
 
-	links := Links{Shell: at("Links", "/links"), Span: "Past 30 days and past 12 months", Links: []LinkRow{
-		{ShareLink: link, Created: "3 March 2024", Clicks: Known(3120), Visitors: Known(2544), All: Known(38110)},
-		{ShareLink: ShareLink{Name: "go.kestrel.example/ada-boots", URL: link.URL + "-boots", To: "https://kestrel.example/women/boots?size=38&colour=moss"}, Created: "12 May 2025", Clicks: Known(1804), Visitors: Known(1490), All: Known(15201)},
-		{ShareLink: ShareLink{Name: "go.kestrel.example/ada-sale", URL: link.URL + "-sale", To: "https://kestrel.example/sale", State: "expired"}, Created: "1 June 2026", Clicks: Known(0), Visitors: Known(0), All: Known(7893)},
-		{ShareLink: ShareLink{Name: "go.kestrel.example/" + strings.Repeat("deep/", 30), URL: link.URL, To: "https://kestrel.example/" + strings.Repeat("long", 60), State: "disabled"}, Created: "1 June 2026", Clicks: Figure{}, Visitors: Figure{}, All: Figure{}},
-	}, Next: "/links?after=100", First: "/links"}
-	linksAway := Links{Shell: at("Links", "/links"), Away: true, Links: []LinkRow{{ShareLink: link, Created: "3 March 2024"}}}
+	spans := []Preset{{Label: "Past 30 days", Href: "/links?period=30-days", Current: true}, {Label: "Past 12 months", Href: "/links?period=12-months"}}
+	links := Links{Shell: at("Links", "/links"), Spans: spans, Span: "25 October – 23 November 2026", Currency: "USD", Links: []LinkRow{
+		{ShareLink: link, Created: "3 March 2024", Clicks: Known(3120), Visitors: Known(2544), Referred: Known(29), Sold: sold(124050)},
+		{ShareLink: ShareLink{Name: "go.kestrel.example/ada-boots", URL: link.URL + "-boots", To: "https://kestrel.example/women/boots?size=38&colour=moss"}, Created: "12 May 2025", Clicks: Known(1804), Visitors: Known(1490), Referred: Known(12), Sold: sold(-4000)},
+		{ShareLink: ShareLink{Name: "go.kestrel.example/ada-sale", URL: link.URL + "-sale", To: "https://kestrel.example/sale", State: "expired"}, Created: "1 June 2026", Clicks: Known(0), Visitors: Known(0), Referred: Known(0), Sold: sold(0)},
+		{ShareLink: ShareLink{Name: "go.kestrel.example/" + strings.Repeat("deep/", 30), URL: link.URL, To: "https://kestrel.example/" + strings.Repeat("long", 60), State: "disabled"}, Created: "1 June 2026", Clicks: Figure{}, Visitors: Figure{}, Referred: Figure{}},
+	}, Unlinked: &LinkRow{Referred: Known(3), Sold: Money{Known: true, Implied: "USD", Amounts: []Amount{{18000, "USD"}, {99900, "EUR"}}}}, Next: "/links?after=100", First: "/links"}
+	linksAway := Links{Shell: at("Links", "/links"), Spans: spans, Away: true, Currency: "USD", Links: []LinkRow{{ShareLink: link, Created: "3 March 2024"}}}
 
 	team := shell
 	team.Nav = []NavItem{{Label: "Partners", Href: "/partners", Icon: "partners", Current: true}}
 	team.Name, team.Email, team.Initial, team.Heading, team.Title, team.Path = "Admin", "team@kestrel.example", "T", "Partners", "Partners", "/partners"
-	partners := Partners{Shell: team, Clicks: Known(128441), Visitors: Known(101277), Active: Known(18), MonthName: "November 2026",
-		Next: "/partners?after=50", First: "/partners"}
+	partners := Partners{Shell: team, Tiles: home.Month, MonthName: "November 2026", Currency: "USD", Sort: "sold", Descending: true, Looks: looks(),
+		Columns: []Column{
+			{Label: "Partner", Href: "/partners?sort=name", Sorted: "none", Text: true}, {Label: "Clicks", Href: "/partners?sort=clicks", Sorted: "none"},
+			{Label: "Unique visitors", Href: "/partners?sort=visitors", Sorted: "none"}, {Label: "Referred", Href: "/partners?sort=referred", Sorted: "ascending"},
+			{Label: "Sold", Unit: "USD", Href: "/partners?sort=sold", Sorted: "descending"},
+		},
+		Next: "/partners?page=2", First: "/partners"}
 	for i, name := range []string{"Ada Lovelace", "Northern Coffee Co.", "Trail & Error", "Mei-Lin Okafor", "Gear Review Weekly", hostile} {
 		status := []schema.PartnerStatus{"active", "active", "invited", "suspended", "applied", "declined"}[i]
 		partners.Partners = append(partners.Partners, PartnerRow{Name: name, Email: fmt.Sprintf("partner%d@example.com", i), Status: string(status), Tone: Tone(status),
-			Link: link, Clicks: Known(uint64(40211 / (i + 1))), Visitors: Known(uint64(31877 / (i + 1))), NotCounted: Known(uint64(1200 * i))})
+			Link: link, Clicks: Known(uint64(40211 / (i + 1))), Visitors: Known(uint64(31877 / (i + 1))), Referred: Known(uint64(90 / (i + 1))), Sold: sold(int64(2_480_050 / (i + 1))), NotCounted: Known(uint64(1200 * i))})
 	}
 	partners.Partners[4].Link = ShareLink{}
-	nobody := Partners{Shell: team, Clicks: Known(0), Visitors: Known(0), Active: Known(0), MonthName: "November 2026"}
+	nobody := Partners{Shell: team, Tiles: []Tile{{Label: "Clicks", Number: "0"}, {Label: "Referred", Number: "0"}, {Label: "Sold", Number: "0.00", Unit: "USD"}}, MonthName: "November 2026"}
 	notFound := nobody
 	notFound.Search = hostile
 
@@ -143,7 +162,7 @@ func made() map[string]View {
 
 func monthPoints() []chart.Point {
 	var ps []chart.Point
-	for i, v := range []uint64{0, 3110, 4208, 5120, 4890, 5605, 6010, 5322, 6480, 6991, 7320, 4812} {
+	for i, v := range []int64{0, 3110, 4208, 5120, 4890, 5605, 6010, 5322, 6480, 6991, 7320, 4812} {
 		m := schema.Month(202512).Add(i)
 		name := period.MonthName(m)
 		p := chart.Point{Value: v, Known: i > 0, Label: name[:3], Title: fmt.Sprintf("%s: %s clicks", name, Count(v))}
@@ -158,11 +177,73 @@ func monthPoints() []chart.Point {
 	return ps
 }
 
+// soldPoints are amounts, one of them below zero.
+func soldPoints() []chart.Point {
+	ps := monthPoints()
+	for i := range ps {
+		ps[i].Value *= 25
+	}
+	ps[4].Value = -30_000
+	return ps
+}
+
+func parts() []Part {
+	return []Part{{"14 sales", "1,324.50 USD"}, {"1 refund", "−40.00 USD"}}
+}
+
+func sold(minor int64) Money {
+	return Money{Known: true, Implied: "USD", Amounts: []Amount{{minor, "USD"}}}
+}
+
+// choices are the totals that choose what a chart shows.
+func choices(path string, current int) []Tile {
+	against := func(now, before int64) Change {
+		return NewChange(now, before, written, "1 December 2025 – 22 November 2026", "1 December 2024 – 22 November 2025", "the year before")
+	}
+	out := []Tile{
+		{Label: "Clicks", Number: "61,204", Change: against(61204, 64901)},
+		{Label: "Unique visitors", Number: "49,871", Change: against(49871, 44000)},
+		{Label: "Referred", Number: "402", Change: against(402, 402)},
+		{Label: "Sold", Number: "18,440.50", Unit: "USD", Change: against(1844050, 0)},
+	}
+	for i := range out {
+		out[i].Href, out[i].Current = path+"?show="+fmt.Sprint(i)+"#chart", i == current
+	}
+	return out
+}
+
+func undecided() []Reason {
+	return []Reason{
+		{Label: "Under review", Count: 3, Text: "The program's team has to look at these sign-ups and sales before they count."},
+		{Label: "Waiting for an exchange rate", Count: 1, Text: "These sales and refunds are in another currency. They count as soon as its rate of that day is known."},
+	}
+}
+
+func total() Row {
+	return Row{Label: "Total", Clicks: Known(61204), Visitors: Known(49871), Referred: Known(402), Sold: sold(1844050), NotCounted: Known(4096)}
+}
+
+// opened are rows with what was sold in parts.
+func opened(rows []Row) []Row {
+	for i := range rows {
+		rows[i].Opened, rows[i].Sales = true, Known(uint64(14+i))
+		rows[i].Gross, rows[i].Refunded = sold(int64(132450+i*3100)), sold(int64(i*450))
+	}
+	return rows
+}
+
+func looks() []Look {
+	return []Look{
+		{Label: "Contradictions", Count: 2, Text: "Two reports of the same thing tell different things.", Href: "/conversions?state=conflict"},
+		{Label: "Unattributed", Count: 1204, Text: "Nobody is credited.", Href: "/conversions?state=unattributed"},
+	}
+}
+
 func dayPoints(n int) []chart.Point {
 	var ps []chart.Point
 	for i := range n {
 		d := period.Day(today, i-n+1)
-		p := chart.Point{Value: uint64(150 + (i*37)%90 + (i%7)*21), Known: true, Unfinished: i == n-1, Title: period.DayName(d)}
+		p := chart.Point{Value: int64(150 + (i*37)%90 + (i%7)*21), Known: true, Unfinished: i == n-1, Title: period.DayName(d)}
 		if (n-1-i)%5 == 0 {
 			p.Label = d.Time().Format("2 Jan")
 		}
@@ -175,14 +256,14 @@ func rows(n int, days bool) []Row {
 	var out []Row
 	for i := range n {
 		m := schema.Month(202611).Add(-i)
-		r := Row{Label: period.MonthName(m), Machine: period.ISOMonth(m), Clicks: Known(uint64(4812 + i*211)), Visitors: Known(uint64(3907 + i*190)), NotCounted: Known(uint64(96 + i)),
+		r := Row{Label: period.MonthName(m), Machine: period.ISOMonth(m), Clicks: Known(uint64(4812 + i*211)), Visitors: Known(uint64(3907 + i*190)), Referred: Known(uint64(31 + i)), Sold: sold(int64(128450 + i*4210)), NotCounted: Known(uint64(96 + i)),
 			Href: "/reporting?period=12-months&month=" + period.ISOMonth(m), Open: i == 2, Unfinished: i == 0}
 		if days {
 			d := period.Day(today, -i)
 			r.Label, r.Machine, r.Href = period.DayLabel(d), period.ISO(d), ""
 		}
 		if i == 11 && !days {
-			r.Clicks, r.Visitors, r.NotCounted = Figure{}, Figure{}, Figure{}
+			r.Clicks, r.Visitors, r.Referred, r.Sold, r.NotCounted = Figure{}, Figure{}, Figure{}, Money{}, Figure{}
 		}
 		out = append(out, r)
 	}

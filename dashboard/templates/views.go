@@ -62,19 +62,23 @@ type Home struct {
 	Today Figure
 	// TodayText is what stands below today's number.
 	TodayText string
-	Month     Tile
-	Year      Tile
+	MonthName string
+	Month     []Tile // of the running month
 	// Away is set while the figures cannot be read; the link and today's number may still be there.
 	Away bool
 	// FirstDay is set until the first click: three steps stand where the figures will be.
 	FirstDay   bool
+	Year       []Tile // of the past 12 months; they choose what Chart and Trend show
+	Shown      string // what these show: "Clicks", "Sold, USD"
 	Chart      BarChart
 	MonthTable Table // what the chart shows
 	Trend      Trend
 	DayTable   Table // what the trend shows
 	TopLinks   []TopLink
 	NotCounted NotCounted
+	Undecided  []Reason
 	Zone       string
+	Currency   string
 }
 
 // BarChart is a bar chart with what it says in a sentence.
@@ -86,26 +90,36 @@ type BarChart struct {
 // Trend is a line of days with its total.
 type Trend struct {
 	chart.Line
-	Text   string // the line in a sentence
-	Total  Figure
-	Change Change
-	First  string // its first day
-	Last   string
+	Text  string // the line in a sentence
+	Tile  Tile   // its total
+	First string // its first day
+	Last  string
 }
 
-// Table is figures by month or day behind a chart, newest first.
+// Table is figures by month or day, newest first.
 type Table struct {
-	Title string
-	Head  string // "Month" or "Day"
-	Rows  []Row
+	Title    string
+	Head     string // "Month" or "Day"
+	Currency string
+	Opened   bool // sales, gross and refunds have columns of their own
+	Rows     []Row
+	Total    Row
 }
 
 // Tile is a figure with its comparison.
 type Tile struct {
-	Clicks   Figure
-	Visitors Figure
-	Change   Change
+	Label   string
+	Href    string // where the tile chooses what a chart shows; empty: it does not
+	Current bool   // the chart shows it
+	Number  string
+	Unit    string // the currency of an amount
+	Beside  string
+	Sold    []Part // what an amount was made of
+	Change  Change
 }
+
+// Part is a part of an amount.
+type Part struct{ Label, Amount string }
 
 // TopLink is a line of the list of links that were clicked most.
 type TopLink struct {
@@ -136,7 +150,13 @@ type Row struct {
 	Machine    string // 2026-11 or 2026-11-23
 	Clicks     Figure
 	Visitors   Figure
+	Referred   Figure
+	Sales      Figure
+	Gross      Money // what the sales brought
+	Refunded   Money // what was taken back of it
+	Sold       Money // the rest
 	NotCounted Figure
+	Opened     bool // sales, gross and refunds stand in columns of their own
 	Unfinished bool
 	Day        bool   // a day below its month
 	Open       bool   // the month's days stand below it
@@ -152,15 +172,17 @@ type Reporting struct {
 	Span       string
 	Alert      string // what is wrong with the span asked for
 	Away       bool
-	Tiles      []ReportTile
+	Tiles      []Tile // they choose what the chart shows
+	Shown      string // what it shows: "Clicks", "Sold, USD"
 	Chart      BarChart
 	Unit       string // "month" or "day"
-	RowHead    string // "Month" or "Day"
-	Rows       []Row
-	Total      Row
+	Table      Table
+	Opener     string // address of the same page with sales, gross and refunds in columns, or without
 	CSV        string // address of the same rows as CSV
 	NotCounted NotCounted
+	Undecided  []Reason
 	Zone       string
+	Currency   string
 }
 
 // Preset is a span offered by name.
@@ -169,22 +191,17 @@ type Preset struct {
 	Current     bool
 }
 
-// ReportTile is a total of the span.
-type ReportTile struct {
-	Label  string
-	Quiet  bool // more of it is neither good nor bad
-	Figure Figure
-	Change Change
-}
-
 // Links is the list of a partner's links.
 type Links struct {
 	Shell
-	Links []LinkRow
-	Span  string
-	Away  bool
-	Next  string // address of the next page; empty: none
-	First string // address of the first page; empty: this is it
+	Spans    []Preset
+	Span     string
+	Links    []LinkRow
+	Unlinked *LinkRow // what came by no link; nil: nothing
+	Away     bool
+	Currency string
+	Next     string // address of the next page; empty: none
+	First    string // address of the first page; empty: this is it
 }
 
 // LinkRow is a link with its figures.
@@ -193,19 +210,40 @@ type LinkRow struct {
 	Created  string
 	Clicks   Figure
 	Visitors Figure
-	All      Figure // clicks of the past 12 months
+	Referred Figure
+	Sold     Money
 }
 
 // Partners is the team's overview.
 type Partners struct {
 	Shell
-	Clicks, Visitors Figure // of all partners, this month
-	Active           Figure // partners with clicks this month
-	MonthName        string
-	Partners         []PartnerRow
-	Search           string
-	Next             string // address of the next page; empty: none
-	First            string // address of the first page; empty: this is it
+	Tiles      []Tile // of all partners, this month
+	Looks      []Look
+	MonthName  string
+	Currency   string
+	Columns    []Column
+	Partners   []PartnerRow
+	Search     string
+	Sort       string // the order that was chosen, for the search to keep; empty: the usual one
+	Descending bool
+	Next       string // address of the next page; empty: none
+	First      string // address of the first page; empty: this is it
+}
+
+// Look is a kind of reported conversions that are in no partner's figures, or should be looked at.
+type Look struct {
+	Label string
+	Count Count
+	Text  string // what that is, and what to do
+	Href  string // the list of them
+}
+
+// Column is the head of a column by which a list can be ordered.
+type Column struct {
+	Label, Unit string
+	Href        string
+	Sorted      string // as of aria-sort: "ascending", "descending" or "none"
+	Text        bool
 }
 
 // PartnerRow is a partner with this month's figures.
@@ -216,6 +254,8 @@ type PartnerRow struct {
 	Link        ShareLink
 	Clicks      Figure
 	Visitors    Figure
+	Referred    Figure
+	Sold        Money
 	NotCounted  Figure
 }
 
