@@ -69,7 +69,8 @@ func (o *office) try(stdin string, args ...string) (string, error) {
 	o.t.Helper()
 	open := func(context.Context) (*deployment, error) { return o.open(), nil }
 	root := &cobra.Command{Use: "fairlead", SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(partnerCommand(open), linkCommand(open), adminCommand(open), programCommand(open), nodeCommand(open), clickCommand(open))
+	root.AddCommand(partnerCommand(open), linkCommand(open), adminCommand(open), programCommand(open), nodeCommand(open), clickCommand(open), keyCommand(open),
+		couponCommand(open), ratesCommand(open), claimCommand(open), traceCommand(open))
 	var stdout bytes.Buffer
 	root.SetArgs(args)
 	root.SetIn(strings.NewReader(stdin))
