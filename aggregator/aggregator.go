@@ -82,7 +82,7 @@ func (a *Aggregator) table() []*job {
 		ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Logger: opt.Logger, ClaimArrived: opt.ClaimArrived,
 	})
 	counters := live.New(live.Options{ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Logger: opt.Logger, Now: opt.Now})
-	check := verify.New(verify.Options{ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Rollup: rollups, Logger: opt.Logger, Now: opt.Now})
+	check := verify.New(verify.Options{ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Rollup: rollups, Attribute: credits, Logger: opt.Logger, Now: opt.Now})
 	return []*job{
 		{name: JobHeal, spec: "@every 10s", atStart: true, limit: time.Hour, run: heal(opt.HealDirectory, counters)},
 		{name: JobRollup, spec: "* * * * *", atStart: true, limit: time.Hour, run: rollUp(rollups)},

@@ -8,7 +8,7 @@
 // belong together with what is new, decides these anew and whole, and writes the decisions that changed. Then the
 // program-days on which something changed are summed anew from the decisions, beside the figures, and swapped in by month.
 // A crash at any point leaves decisions and figures that are right, only older, and the next run does again what was not
-// finished. The cost follows what is new.
+// finished. The cost follows what is new; where that is a large part of everything, everything is decided anew instead.
 //
 // # How runs keep out of each other's way
 //
@@ -93,6 +93,9 @@ type Report struct {
 // Run brings attributions and figures up to the facts. It does nothing, and says so, while another run is at work.
 func (a *Attribute) Run(ctx context.Context) (Report, error) {
 	return a.underLock(ctx, func(r *run) error {
+		if r.state.Token == 0 { // nothing was ever decided
+			return r.rebuild(nil)
+		}
 		seeds := &names{}
 		inputs, err := r.changed(seeds)
 		if err != nil {
@@ -106,6 +109,13 @@ func (a *Attribute) Run(ctx context.Context) (Report, error) {
 			fresh, more, err := r.new.Fresh(r.ctx, all, r.lock.Token())
 			if err != nil {
 				return err
+			}
+			much, err := r.isMuch(fresh)
+			if err != nil {
+				return err
+			}
+			if much {
+				return r.rebuild(nil)
 			}
 			if err := r.decideFresh(fresh); err != nil {
 				return err

@@ -185,6 +185,7 @@ func TestACrashAtAnyStepIsFinishedByTheNextRun(t *testing.T) {
 
 func TestARunThatSleptTooLongWritesNothing(t *testing.T) {
 	w := newWorld(t)
+	w.run()
 	w.tell("a", lead(1, "ann", clicked(1, 0)))
 	slow := w.another()
 	slow.opt.LockLife = time.Second
@@ -206,6 +207,66 @@ func TestARunThatSleptTooLongWritesNothing(t *testing.T) {
 	w.mustEqual(time.UTC)
 }
 
+// Where a large part of everything is new, everything is decided at once.
+func TestManyNewReportsAreDecidedAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.run()
+	w.tell("a", lead(1, "ann", clicked(1, 0)), sale(2, "ann", "in_ann"))
+	w.run()
+	w.report("n", 0, muchReports)
+	piecemeal := false
+	w.a.step = func(name string) error {
+		piecemeal = piecemeal || name == "drafted"
+		return nil
+	}
+	if report := w.run(); report.Reports != muchReports+2 || piecemeal {
+		t.Errorf("report %+v, piece by piece: %t", report, piecemeal)
+	}
+	w.mustAgree(muchReports + 2)
+	w.report("n2", muchReports, 3000)
+	if w.run(); !piecemeal {
+		t.Error("3,000 more reports made everything anew")
+	}
+	w.mustAgree(muchReports + 3002)
+}
+
+// What is decided depends on no click in ClickHouse: a click id carries what it takes.
+func TestNoClickIsRead(t *testing.T) {
+	w := newWorld(t)
+	w.Exec("DROP TABLE fairlead.clicks SYNC")
+	rng := rand.New(rand.NewPCG(9, 10))
+	w.tell("a", w.trade(rng, 100)...)
+	w.run()
+	w.tell("a", w.trade(rng, 20)...)
+	w.run()
+	w.mustEqual(time.UTC)
+}
+
+// Of what occurred over decades each decision finds its month.
+func TestWhatOccurredOverDecadesIsDecided(t *testing.T) {
+	w := newWorld(t)
+	w.run()
+	for _, node := range []string{"a", "b"} { // the one by pieces, the other at once
+		var old []schema.Conversion
+		for i := range 150 {
+			c := sale(-float64(i)*31, node+fmt.Sprint(i), fmt.Sprint("in_", node, i), clicked(1, -float64(i)*31-1))
+			c.ReceivedAt = day(1)
+			old = append(old, c)
+		}
+		w.tell(node, old...)
+		var err error
+		if node == "a" {
+			_, err = w.a.Run(t.Context())
+		} else {
+			_, err = w.a.Rebuild(t.Context(), nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.mustEqual(time.UTC)
+	}
+}
+
 func TestOnlyOneRunsAtATime(t *testing.T) {
 	w := newWorld(t)
 	held, err := lock.Acquire(t.Context(), w.Redis, w.Keys, "attribute", time.Minute)
@@ -223,6 +284,7 @@ func TestOnlyOneRunsAtATime(t *testing.T) {
 
 func TestALongShipmentIsTakenUpInParts(t *testing.T) {
 	w := newWorld(t)
+	w.run()
 	rng := rand.New(rand.NewPCG(7, 8))
 	var all []schema.Conversion
 	for i := range 3 * mostReports {

@@ -263,8 +263,25 @@ func (w *world) mustEqual(zone *time.Location) {
 	if diff := cmp.Diff(days, got, cmp.AllowUnexported(saleDay{})); diff != "" {
 		w.t.Errorf("sale_days: -want +got\n%s", diff)
 	}
+	w.mustAgree(len(want))
 	if n := w.Count("SELECT count() FROM system.tables WHERE database = 'fairlead' AND startsWith(name, 'draft_')"); n != 0 {
 		w.t.Errorf("%d staging tables are left", n)
+	}
+}
+
+// mustAgree holds the decisions against a recount of so many reports, which finds nothing that differs.
+func (w *world) mustAgree(reports int) {
+	w.t.Helper()
+	c, err := w.a.Recount(w.t.Context(), 0)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	doubtful, compared, err := c.Doubtful(nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if len(doubtful) != 0 || compared != uint64(reports) {
+		w.t.Errorf("a recount of %d decisions doubts %v, want %d decisions and no doubt", compared, doubtful, reports)
 	}
 }
 

@@ -8,11 +8,14 @@ import (
 	"slices"
 	"strconv"
 
+	ch "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/ext"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"fairlead/aggregator/attribution"
 	"fairlead/aggregator/shipped"
 	"fairlead/aggregator/staging"
+	"fairlead/schema"
 )
 
 var (
@@ -72,8 +75,8 @@ func (r *run) rebuildDecisions(progress func(done, total int)) error {
 	if err != nil {
 		return err
 	}
-	s := spool{ch: r.ClickHouse, named: r.named, prefix: fmt.Sprintf("%s%d_", stagePrefix, r.lock.Token())}
-	err = s.each(r.ctx, func(reports []attribution.Report, done, total int) error {
+	s := spool{ch: r.ClickHouse, named: r.named}
+	err = s.each(func(reports []attribution.Report, done, total int) error {
 		decisions, err := r.decide(reports)
 		if err != nil {
 			return err
@@ -137,37 +140,26 @@ func (r *run) swapDecisions(stage staging.Table, partition string) error {
 // spool reads all reports, those that belong together one after the other, in bounded memory: ClickHouse sorts them, and
 // here is only held what ties names together that a report's first name does not.
 type spool struct {
-	ch     driver.Conn
-	named  func(purpose string, values map[string]string) context.Context
-	prefix string // of its tables
+	ch    driver.Conn
+	named func(purpose string, values map[string]string) context.Context
+	since schema.Month // only customers of whom something occurred in this month of UTC or later; 0: all
 }
 
 // batchReports is about how many reports are decided at once.
 const batchReports = 10_000
 
-// each calls yield with reports that nothing else belongs to. Its tables are gone when it returns, unless ClickHouse is.
-func (s spool) each(ctx context.Context, yield func(reports []attribution.Report, done, total int) error) (err error) {
-	ties, reports := s.prefix+"ties", s.prefix+"reports"
-	defer func() {
-		ctx := context.WithoutCancel(ctx)
-		for _, table := range []string{ties, reports} {
-			if bad := s.ch.Exec(ctx, "DROP TABLE IF EXISTS fairlead."+table+" SYNC"); bad != nil && err == nil {
-				err = fmt.Errorf("drop %s: %w", table, bad)
-			}
-		}
-	}()
-	if err := s.tie(ties); err != nil {
+// each calls yield with reports that nothing else belongs to. Total counts those of customers who are left out, too.
+func (s spool) each(yield func(reports []attribution.Report, done, total int) error) error {
+	ties, err := s.tie()
+	if err != nil {
 		return err
 	}
-	values := map[string]string{"ties": ties}
-	if err := s.ch.Exec(s.named("spool", values), "CREATE TABLE fairlead."+reports+" ENGINE = MergeTree ORDER BY customer AS "+spoolSQL); err != nil {
-		return fmt.Errorf("sort the reports: %w", err)
-	}
 	var total uint64
-	if err := s.ch.QueryRow(s.named("reports", nil), "SELECT count() FROM fairlead."+reports).Scan(&total); err != nil {
+	if err := s.ch.QueryRow(s.named("number of reports", nil), "SELECT count() FROM fairlead.conversions").Scan(&total); err != nil {
 		return fmt.Errorf("count the reports: %w", err)
 	}
-	rows, err := s.ch.Query(s.named("sorted reports", nil), "SELECT customer, "+reportColumns+" FROM fairlead."+reports+" ORDER BY customer SETTINGS optimize_read_in_order = 1")
+	ctx := ch.Context(s.named("sorted reports", map[string]string{"since": strconv.FormatUint(uint64(s.since), 10)}), ch.WithExternalTable(ties))
+	rows, err := s.ch.Query(ctx, "SELECT customer, "+reportColumns+" FROM ("+spoolSQL+") ORDER BY customer SETTINGS max_bytes_before_external_sort = 500000000")
 	if err != nil {
 		return fmt.Errorf("read the reports: %w", err)
 	}
@@ -183,7 +175,7 @@ func (s spool) each(ctx context.Context, yield func(reports []attribution.Report
 		}
 		if len(batch) >= batchReports && customer != last {
 			done += len(batch)
-			if err := yield(batch, done, int(total)); err != nil {
+			if err := yield(batch, done, max(done, int(total))); err != nil {
 				return err
 			}
 			batch = nil
@@ -197,12 +189,13 @@ func (s spool) each(ctx context.Context, yield func(reports []attribution.Report
 	if len(batch) == 0 {
 		return nil
 	}
-	return yield(batch, done+len(batch), int(total))
+	done += len(batch)
+	return yield(batch, done, max(done, int(total)))
 }
 
-// tie finds out which first names of reports are of one customer, and writes them into a table: name, and the least of
-// those that it belongs with.
-func (s spool) tie(table string) error {
+// tie finds out which first names of reports are of one customer, and answers a table: name, and the least of those that
+// it belongs with.
+func (s spool) tie() (*ext.Table, error) {
 	least := map[uint64]uint64{} // a forest: name → a smaller one of the same customer
 	var root func(uint64) uint64
 	root = func(n uint64) uint64 {
@@ -216,13 +209,13 @@ func (s spool) tie(table string) error {
 	}
 	rows, err := s.ch.Query(s.named("names that tie customers", nil), tiesSQL)
 	if err != nil {
-		return fmt.Errorf("look for names that tie customers together: %w", err)
+		return nil, fmt.Errorf("look for names that tie customers together: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var tied []uint64
 		if err := rows.Scan(&tied); err != nil {
-			return fmt.Errorf("look for names that tie customers together: %w", err)
+			return nil, fmt.Errorf("look for names that tie customers together: %w", err)
 		}
 		for _, n := range tied[1:] {
 			a, b := root(tied[0]), root(n)
@@ -231,23 +224,16 @@ func (s spool) tie(table string) error {
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("look for names that tie customers together: %w", err)
+		return nil, fmt.Errorf("look for names that tie customers together: %w", err)
 	}
-	if err := s.ch.Exec(s.named("ties", nil), "CREATE TABLE fairlead."+table+" (name UInt64, least UInt64) ENGINE = MergeTree ORDER BY name"); err != nil {
-		return fmt.Errorf("make %s: %w", table, err)
-	}
-	batch, err := s.ch.PrepareBatch(s.named("ties", nil), "INSERT INTO fairlead."+table+" (name, least)")
+	table, err := ext.NewTable("ties", ext.Column("name", "UInt64"), ext.Column("least", "UInt64"))
 	if err != nil {
-		return fmt.Errorf("write %s: %w", table, err)
+		return nil, fmt.Errorf("BUG: the table of ties: %w", err)
 	}
-	defer batch.Close()
 	for n := range least {
-		if err := batch.Append(n, root(n)); err != nil {
-			return fmt.Errorf("write %s: %w", table, err)
+		if err := table.Append(n, root(n)); err != nil {
+			return nil, fmt.Errorf("BUG: the table of ties: %w", err)
 		}
 	}
-	if err := batch.Send(); err != nil {
-		return fmt.Errorf("write %s: %w", table, err)
-	}
-	return nil
+	return table, nil
 }

@@ -1,6 +1,7 @@
 package attribute
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -56,7 +57,7 @@ func (r *run) write(decisions []attribution.Decision) error {
 	if err := r.lock.Check(); err != nil {
 		return err
 	}
-	if err := r.ClickHouse.Exec(r.named("decisions", nil), "INSERT INTO fairlead.attributions SELECT * FROM fairlead."+stage.Name); err != nil {
+	if err := r.ClickHouse.Exec(r.anyMonths("decisions"), "INSERT INTO fairlead.attributions SELECT * FROM fairlead."+stage.Name); err != nil {
 		return fmt.Errorf("write %d decisions: %w", len(changed), err)
 	}
 	if err := r.after("decided"); err != nil {
@@ -64,6 +65,12 @@ func (r *run) write(decisions []attribution.Decision) error {
 	}
 	r.report.Changed += len(changed)
 	return r.staging.Drop(stage.Name)
+}
+
+// anyMonths returns the context of an insert of what may have occurred in any number of months: ClickHouse refuses more
+// than a hundred at once by default, and whoever reports a history of ten years would stop the job for everybody.
+func (r *run) anyMonths(purpose string) context.Context {
+	return ch.Context(r.ctx, ch.WithSettings(ch.Settings{"log_comment": "fairlead attribute: " + purpose, "max_partitions_per_insert_block": 0}))
 }
 
 // decisionColumns are the columns of a decision, in the order in which scanDecision reads them.
@@ -96,8 +103,13 @@ func (r *run) stored(decisions []attribution.Decision) (map[place]attribution.De
 	if err != nil {
 		return nil, fmt.Errorf("read the decisions that stand: %w", err)
 	}
+	return eachDecision(rows)
+}
+
+// eachDecision reads decisions by their place, and closes the rows.
+func eachDecision(rows driver.Rows) (map[place]attribution.Decision, error) {
 	defer rows.Close()
-	out := make(map[place]attribution.Decision, len(decisions))
+	out := map[place]attribution.Decision{}
 	for rows.Next() {
 		var d attribution.Decision
 		if err := scanDecision(rows, &d); err != nil {
@@ -127,7 +139,7 @@ func (r *run) insertInto(t staging.Table) (*inserter, error) {
 }
 
 func (i *inserter) open() (err error) {
-	i.batch, err = i.r.ClickHouse.PrepareBatch(i.r.named("draft decisions", nil), "INSERT INTO fairlead."+i.table.Name+
+	i.batch, err = i.r.ClickHouse.PrepareBatch(i.r.anyMonths("draft decisions"), "INSERT INTO fairlead."+i.table.Name+
 		` (node, seq, token, kind, test, conversion_id, customer_id, received_at, occurred_at, state, reason, partner_id, link_id, click_id, clicked_at,
 		coupon, claim_id, sale_id, binds, amount, currency, rate)`)
 	if err != nil {

@@ -76,6 +76,22 @@ func (r *Report) names(yield func(name)) {
 	say("id", r.ID)
 }
 
+// Customers splits reports by the customer they are of. A report that is given twice is twice in its part.
+func Customers(reports []Report) [][]Report {
+	all := make([]*Report, len(reports))
+	for i := range reports {
+		all[i] = &reports[i]
+	}
+	groups := customers(all)
+	out := make([][]Report, len(groups))
+	for n, g := range groups {
+		for _, r := range g {
+			out[n] = append(out[n], *r)
+		}
+	}
+	return out
+}
+
 // customers splits reports by the customer they are of.
 func customers(reports []*Report) [][]*Report {
 	u := newUnion(len(reports))

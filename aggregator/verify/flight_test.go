@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"fairlead/aggregator/aggregatortest"
+	"fairlead/aggregator/lock"
 	"fairlead/schema"
 )
 
@@ -54,6 +56,83 @@ func TestWhatIsLandingIsNoDifferenceAndHidesNone(t *testing.T) {
 	}
 	if report.finds(PartnerDays, "partner 1 on 20261122") {
 		t.Errorf("what is landing is a difference: %+v", report)
+	}
+}
+
+// A customer's reports are landing, while another's decision is wrong.
+func TestWhatIsNotDecidedYetIsNoDifferenceAndHidesNone(t *testing.T) {
+	w := newWorld(t)
+	w.Tell("c", reports(40, 7)...)
+	if report := w.mustVerify(t, Scope{}); !report.OK || len(report.NotCompared) != 0 || report.Attributions != 120 {
+		t.Errorf("what is shipped and not decided: %+v", report)
+	}
+	// A customer's refund of more, which no shipment tells of yet, comes before the one that is decided.
+	early := reports(60, 40)[51]
+	early.OccurredAt, early.Refund, early.Amount = early.OccurredAt-1, "re_early", 4000
+	early.Identify("")
+	w.TellSilently("c", early)
+	report := w.mustVerify(t, Scope{})
+	if !report.OK || !report.open(Attributions, "node c, month 202611") {
+		t.Errorf("a report that lands is a difference: %+v", report)
+	}
+	w.Exec("ALTER TABLE fairlead.attributions UPDATE partner_id = 9 WHERE node = 'c' AND seq = 5 SETTINGS mutations_sync = 1")
+	report = w.mustVerify(t, Scope{})
+	if !report.finds(Attributions, "node c, seq 5, lead") {
+		t.Errorf("a fault beside what is landing was not found: %+v", report)
+	}
+	if report.finds(Attributions, "seq 52,") || report.finds(Attributions, "seq 121,") {
+		t.Errorf("what is landing is a difference: %+v", report)
+	}
+}
+
+func TestWhatChangesInTheDirectoryMeanwhileIsNoDifference(t *testing.T) {
+	w := newWorld(t)
+	held, err := lock.Acquire(t.Context(), w.Redis, w.Keys, "attribute", time.Minute) // keeps verify from attributing
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Entry(schema.KindPartner, 1, `{"id":1,"name":"P1"}`)
+	w.EntryAt(noon.AddDate(0, 0, -20), schema.KindPartner, 2, `{"id":2,"name":"P2","status":"suspended"}`)
+	if report := w.mustVerify(t, Scope{}); report.finds(Attributions, "") || !report.open(Attributions, "settings or rates changed") {
+		t.Errorf("what was not decided anew yet: %+v", report)
+	}
+	held.Release()
+	if report := w.mustVerify(t, Scope{}); report.finds(Attributions, "") || report.open(Attributions, "") || report.finds(SaleDays, "") {
+		t.Errorf("what is decided anew: %+v", report)
+	}
+}
+
+func TestDecisionsOfARunThatWasCutShortAreLeftOpenInTheSales(t *testing.T) {
+	w := newWorld(t)
+	held, err := lock.Acquire(t.Context(), w.Redis, w.Keys, "attribute", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Release()
+	w.Exec(`INSERT INTO fairlead.attributions SELECT * REPLACE (9 AS partner_id, token + 1000 AS token) FROM fairlead.attributions FINAL WHERE node = 'c' AND seq = 74`)
+	report := w.mustVerify(t, Scope{})
+	if report.finds(SaleDays, "") || !report.open(SaleDays, "2026") || !report.finds(Attributions, "node c, seq 74") {
+		t.Errorf("report %+v", report)
+	}
+}
+
+// Of very many decisions that are wrong the first ones are told one by one, and of the rest where they stand.
+func TestWhereVeryManyDecisionsAreWrongTheirBlocksAreTold(t *testing.T) {
+	w := newWorld(t)
+	w.Exec(`INSERT INTO fairlead.conversions (node, seq, received_at, occurred_at, kind, source, conversion_id, customer_id, click_state)
+		SELECT 'f', number * 4096 + 1, '2026-11-20 00:00:00', '2026-11-20 00:00:00', 'lead', 'api', lower(hex(MD5(toString(number)))), concat('f', toString(number)), 'none' FROM numbers(300)`)
+	w.Exec(`INSERT INTO fairlead.shipments (node, month, first_seq, last_seq, rows, quarters, fact)
+		VALUES ('f', 202611, 1, 299 * 4096 + 1, 300, [toDateTime('2026-11-20 00:00:00', 'UTC')], 'conversions')`)
+	if report := w.mustVerify(t, Scope{}); report.finds(Attributions, "") || report.Attributions != 380 {
+		t.Errorf("report %+v", report)
+	}
+	w.Exec("ALTER TABLE fairlead.attributions DELETE WHERE node = 'f' SETTINGS mutations_sync = 1")
+	report := w.mustVerify(t, Scope{})
+	if !report.finds(Attributions, "node f, seq 1, lead") || !report.finds(Attributions, fmt.Sprintf("node f, month 202611, seq %d to %d", 298*4096, 299*4096-1)) {
+		t.Errorf("report %+v", report)
+	}
+	if !report.open(Attributions, "1 blocks") { // it is not full, and what is still to come may belong to it
+		t.Errorf("report %+v", report.NotCompared)
 	}
 }
 
@@ -135,16 +214,19 @@ func TestSinceAMonthNothingEarlierIsLookedAt(t *testing.T) {
 	w := newWorld(t)
 	w.Exec("ALTER TABLE fairlead.clicks DELETE WHERE node = 'a' AND toYYYYMM(clicked_at) = 202610 AND seq < 30 SETTINGS mutations_sync = 1")
 	w.Exec("ALTER TABLE fairlead.partner_days DELETE WHERE partner_id = 2 AND toYYYYMM(day) = 202610 SETTINGS mutations_sync = 1")
+	w.Exec("ALTER TABLE fairlead.attributions DELETE WHERE toYYYYMM(occurred_at) = 202610 AND kind = 'lead' SETTINGS mutations_sync = 1")
+	w.Exec("ALTER TABLE fairlead.sale_days DELETE WHERE partner_id = 2 AND toYYYYMM(day) = 202610 SETTINGS mutations_sync = 1")
 	report := w.mustVerify(t, Scope{Since: 202611})
-	if !report.OK || slices.Min(report.Months) != 202611 || report.Clicks >= 600 {
+	if !report.OK || report.Attributions == 0 || report.Attributions >= 80 || slices.Min(report.Months) != 202611 || report.Clicks >= 600 {
 		t.Errorf("since November: %+v", report)
 	}
-	if report = w.mustVerify(t, Scope{Since: 202610}); report.OK {
+	if report = w.mustVerify(t, Scope{Since: 202610}); report.OK || !report.finds(Attributions, "lead") || !report.finds(SaleDays, "partner 2, link 2 on 202610") {
 		t.Errorf("since October: %+v", report)
 	}
 	w.Exec("ALTER TABLE fairlead.clicks DELETE WHERE node = 'a' AND seq = 420 SETTINGS mutations_sync = 1")
-	if report = w.mustVerify(t, Scope{Since: 202611}); report.Gaps != 1 {
-		t.Errorf("a hit of November is gone: %+v", report)
+	w.Exec("ALTER TABLE fairlead.attributions UPDATE link_id = 99 WHERE node = 'c' AND seq = 78 SETTINGS mutations_sync = 1")
+	if report = w.mustVerify(t, Scope{Since: 202611}); report.Gaps != 1 || !report.finds(Attributions, "node c, seq 78") {
+		t.Errorf("a hit of November is gone, a decision of November is another: %+v", report)
 	}
 }
 
@@ -178,6 +260,10 @@ func TestEverythingMayRunMeanwhile(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.Announce(node, landed)
+			}
+			w.Tell("c", reports(20, 1)...)
+			if _, err := w.attribute.Run(t.Context()); err != nil {
+				t.Fatal(err)
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fairlead/aggregator/aggregatortest"
+	"fairlead/aggregator/attribute"
 	"fairlead/aggregator/live"
 	"fairlead/aggregator/rollup"
 	"fairlead/cmd/stores/storestest"
@@ -31,11 +32,12 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 // world is a world with everything derived in it.
 type world struct {
 	*aggregatortest.World
-	rollup *rollup.Rollup
-	live   *live.Live
-	verify *Verify
-	rng    *rand.Rand
-	dir    []directoryEntry
+	rollup    *rollup.Rollup
+	attribute *attribute.Attribute
+	live      *live.Live
+	verify    *Verify
+	rng       *rand.Rand
+	dir       []directoryEntry
 }
 
 type directoryEntry struct {
@@ -52,9 +54,10 @@ func newWorld(t testing.TB) *world {
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	now := func() time.Time { return noon }
 	w.rollup = rollup.New(rollup.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log})
+	w.attribute = attribute.New(attribute.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log, Settle: time.Nanosecond})
 	w.live = live.New(live.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log, Now: now})
-	w.verify = New(Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Rollup: w.rollup, Logger: log, Now: now, Patience: 20 * time.Millisecond})
-	w.SetZone("America/Toronto")
+	w.verify = New(Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Rollup: w.rollup, Attribute: w.attribute, Logger: log, Now: now, Patience: 20 * time.Millisecond})
+	w.Entry(schema.KindProgram, 1, program)
 	w.directory(t)
 	w.Ship("a", w.hits(400, 80)...)
 	w.Ship("b", w.hits(100, 20)...)
@@ -69,6 +72,9 @@ func newWorld(t testing.TB) *world {
 func (w *world) derive(t testing.TB) {
 	t.Helper()
 	if _, err := w.rollup.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.attribute.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.live.Check(t.Context()); err != nil {
@@ -91,24 +97,43 @@ func (w *world) hits(n, days int) []aggregatortest.Hit {
 	return out
 }
 
-// reports are sales that were received within some days before noon, in the order of time.
+// reports are what customers did within some days before noon, in the order of time: sign-ups from partners' links, their
+// sales and refunds, and sales that nobody is credited for.
 func reports(n, days int) []schema.Conversion {
 	out := make([]schema.Conversion, n)
 	for i := range out {
 		at := noon.Add(-time.Duration(n-i) * time.Duration(days) * 24 * time.Hour / time.Duration(n)).UnixMilli()
-		out[i] = schema.Conversion{
-			ReceivedAt: at, OccurredAt: at, Kind: schema.Sale, Source: schema.SourceAPI, ClickState: schema.ClickNone,
-			Customer: fmt.Sprintf("c%d", i), Invoice: fmt.Sprintf("in_%d_%d", days, i), Amount: 4900, Currency: "USD",
+		c := schema.Conversion{
+			ReceivedAt: at, OccurredAt: at, Source: schema.SourceAPI, ClickState: schema.ClickNone, Customer: fmt.Sprintf("c%d-%d", days, i/4),
 		}
-		out[i].Identify("")
+		link := 1 + i/4%3
+		switch i % 4 {
+		case 0:
+			c.Kind, c.Event, c.Click, c.ClickState = schema.Lead, "Sign up", fmt.Sprintf("click%d-%d", days, i), schema.ClickGenuine
+			c.Link, c.Partner, c.ClickedAt = schema.LinkID(link), schema.PartnerID(link), at-int64(time.Hour/time.Millisecond)
+		case 1:
+			c.Kind, c.Invoice, c.Amount, c.Currency = schema.Sale, fmt.Sprintf("in_%d_%d", days, i/4), 4900, "USD"
+		case 2:
+			c.Kind, c.Invoice, c.Amount, c.Currency, c.Customer = schema.Sale, fmt.Sprintf("in_%d_%d_x", days, i), 2500, "USD", fmt.Sprintf("x%d-%d", days, i)
+		case 3:
+			c.Kind, c.Invoice, c.Refund, c.Amount, c.Currency, c.Customer = schema.Refund, fmt.Sprintf("in_%d_%d", days, i/4), fmt.Sprintf("re_%d", i), 1000, "USD", ""
+		}
+		if c.Invoice != "" {
+			c.Payments = []string{c.Invoice}
+		}
+		c.Identify("")
+		out[i] = c
 	}
 	return out
 }
 
+// program is the program's entry.
+const program = `{"name":"Test","zone":"America/Toronto","currency":"USD","window_days":90,"touch":"last"}`
+
 // directory writes entries of each kind, to ClickHouse and to Redis.
 func (w *world) directory(t testing.TB) {
 	t.Helper()
-	w.dir = []directoryEntry{{kind: schema.KindProgram, id: 1, version: 1, data: `{"name":"Test","zone":"America/Toronto"}`}}
+	w.dir = []directoryEntry{{kind: schema.KindProgram, id: 1, version: 1, data: program}}
 	for id := uint64(1); id <= 3; id++ {
 		w.entry(schema.KindPartner, id, fmt.Sprintf(`{"id":%d,"name":"P%d"}`, id, id))
 		w.entry(schema.KindLink, id, fmt.Sprintf(`{"id":%d,"partner_id":%d,"slug":"s%d"}`, id, id, id), fmt.Sprintf("slug:s%d", id))

@@ -26,6 +26,7 @@ var (
 type months struct {
 	facts   map[string][]schema.Month // by table; of UTC, as rows and shipments are kept
 	figures []schema.Month            // of the program
+	sales   []schema.Month            // likewise
 }
 
 // months returns the months in which there is something to compare.
@@ -45,18 +46,9 @@ func (r *run) months() (months, error) {
 		if k.Facts || k.Shipped {
 			facts[m] = true
 		}
-		if k.Facts {
-			figures[schema.MonthOf(m.FirstDay().Time(), r.zone)] = true
-			figures[schema.MonthOf(m.Add(1).FirstDay().Time().Add(-time.Second), r.zone)] = true
-		}
-		if k.Figures {
-			figures[m] = true
-		}
+		r.programMonths(figures, m, k.Facts, k.Figures)
 	}
-	before := func(m schema.Month, _ bool) bool { return m < r.scope.Since }
-	maps.DeleteFunc(facts, before)
-	maps.DeleteFunc(figures, before)
-	out := months{facts: map[string][]schema.Month{clicks.table: slices.Sorted(maps.Keys(facts))}, figures: slices.Sorted(maps.Keys(figures))}
+	out := months{facts: map[string][]schema.Month{clicks.table: r.inScope(facts)}, figures: r.inScope(figures)}
 	var reported []struct {
 		Month uint32 `ch:"month"`
 	}
@@ -66,7 +58,26 @@ func (r *run) months() (months, error) {
 	for _, m := range reported {
 		out.facts[conversions.table] = append(out.facts[conversions.table], schema.Month(m.Month))
 	}
-	return out, nil
+	var err error
+	out.sales, err = r.saleMonths()
+	return out, err
+}
+
+// programMonths adds the program-months into which figures of a month of UTC fall, and that of figures themselves.
+func (r *run) programMonths(to map[schema.Month]bool, m schema.Month, facts, figures bool) {
+	if facts {
+		to[schema.MonthOf(m.FirstDay().Time(), r.zone)] = true
+		to[schema.MonthOf(m.Add(1).FirstDay().Time().Add(-time.Second), r.zone)] = true
+	}
+	if figures {
+		to[m] = true
+	}
+}
+
+// inScope returns the months that are to be looked at, in their order.
+func (r *run) inScope(all map[schema.Month]bool) []schema.Month {
+	maps.DeleteFunc(all, func(m schema.Month, _ bool) bool { return m < r.scope.Since })
+	return slices.Sorted(maps.Keys(all))
 }
 
 // landed asks up to where the nodes' hits are known.

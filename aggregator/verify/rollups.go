@@ -31,7 +31,7 @@ type doubt struct {
 	day  schema.Day // 0: of a whole month
 	want string
 	got  string
-	// open: hits of this row have landed and may or may not be in it yet.
+	// open: something of this row has landed and may or may not be in it yet.
 	open bool
 }
 
@@ -89,7 +89,7 @@ func (r *run) month(month schema.Month) error {
 	}
 }
 
-// judge lists the doubts that were the same kind twice: differences, and rows that hits kept landing on.
+// judge lists the doubts that were the same kind twice: differences, and rows on which something kept landing.
 func (r *run) judge(before, now []doubt) {
 	type name struct{ what, key string }
 	differed := map[name]bool{}
@@ -108,7 +108,7 @@ func (r *run) judge(before, now []doubt) {
 		}
 	}
 	for n, rows := range busy {
-		r.leaveOpen(n.what, n.key, fmt.Sprintf("hits of %d rows were landing while they were counted", rows))
+		r.leaveOpen(n.what, n.key, fmt.Sprintf("what goes into %d rows was landing while it was counted", rows))
 	}
 	slices.SortFunc(r.report.NotCompared, func(a, b Open) int { return strings.Compare(a.What+a.Key, b.What+b.Key) })
 }

@@ -6,6 +6,8 @@
 //     exactly once, or a gap says why it does not (queries/audit.sql, the query that proves it);
 //   - each shipment: as many rows, with the same checksum, as it says;
 //   - the rollups by link and day, partner and day, partner and month: the figures that the facts have;
+//   - the attributions: every report is decided anew, and each decision is held against that which stands;
+//   - the sales by partner, link and day: the figures that the attributions have;
 //   - the live counters in Redis: the clicks up to the position of each node;
 //   - the directory in Redis: the versions in force, byte for byte, and the indexes.
 //
@@ -15,13 +17,15 @@
 // counts: of the hits that are certainly in it, and of all that have landed since; it must lie between
 // them, and where both are the same it must be that. What differs is looked at again, and only what
 // differs twice is a difference. A day or counter on which hits were landing every time is listed as
-// not compared, with the reason: it is neither right nor wrong, and another run will tell.
+// not compared, with the reason: it is neither right nor wrong, and another run will tell. So are the decisions on
+// reports of a customer of whom others have just landed.
 //
 // # Limits
 //
 // Of a hit's columns those are checked that figures or checksums depend on: node, seq, time, partner,
 // link, verdict, visitor, click tag; of a conversion's node, seq, time of receipt and record hash. Of more than a
-// thousand differences the rest is only counted.
+// thousand differences the rest is only counted, and where decisions of a million reports differ, the blocks that hold them
+// are told for most of them. With Since, decisions on what occurred before it are taken as they come out.
 package verify
 
 import (
@@ -34,6 +38,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/redis/go-redis/v9"
 
+	"fairlead/aggregator/attribute"
 	"fairlead/aggregator/rollup"
 	"fairlead/schema"
 	"fairlead/schema/clickhouse"
@@ -44,7 +49,8 @@ type Options struct {
 	ClickHouse driver.Conn
 	Redis      redis.UniversalClient
 	Keys       schema.Keys
-	Rollup     *rollup.Rollup // rolls up what is pending before it is compared
+	Rollup     *rollup.Rollup       // rolls up what is pending before it is compared
+	Attribute  *attribute.Attribute // attributes what is pending before it is compared
 	Logger     *slog.Logger
 	Now        func() time.Time // time.Now when nil
 	// Patience is how long is waited for what is under way before it is looked at again; 1 s when 0.
@@ -74,22 +80,23 @@ type Scope struct {
 
 // Report is what a verification found.
 type Report struct {
-	OK          bool           `json:"ok"` // no gap, no double, no difference
-	Clicks      uint64         `json:"clicks"`
-	Conversions uint64         `json:"conversions"`
-	Gaps        uint64         `json:"gaps"`      // numbers that are missing without a reason
-	Explained   uint64         `json:"explained"` // numbers that are missing, with a reason in gaps
-	Doubles     uint64         `json:"doubles"`   // rows that are one too many
-	Differences []Difference   `json:"differences"`
-	Unlisted    int            `json:"unlisted,omitempty"` // differences beyond those listed
-	NotCompared []Open         `json:"not_compared"`
-	Since       schema.Month   `json:"since,omitempty"`
-	Months      []schema.Month `json:"months"` // whose figures were compared
-	Nodes       int            `json:"nodes"`
-	Zone        string         `json:"zone"`
-	CompleteTo  time.Time      `json:"complete_to,omitzero"`
-	BeganAt     time.Time      `json:"began_at"`
-	Took        time.Duration  `json:"took_ns"`
+	OK           bool           `json:"ok"` // no gap, no double, no difference
+	Clicks       uint64         `json:"clicks"`
+	Conversions  uint64         `json:"conversions"`
+	Attributions uint64         `json:"attributions"` // decisions that were compared
+	Gaps         uint64         `json:"gaps"`         // numbers that are missing without a reason
+	Explained    uint64         `json:"explained"`    // numbers that are missing, with a reason in gaps
+	Doubles      uint64         `json:"doubles"`      // rows that are one too many
+	Differences  []Difference   `json:"differences"`
+	Unlisted     int            `json:"unlisted,omitempty"` // differences beyond those listed
+	NotCompared  []Open         `json:"not_compared"`
+	Since        schema.Month   `json:"since,omitempty"`
+	Months       []schema.Month `json:"months"` // whose figures were compared
+	Nodes        int            `json:"nodes"`
+	Zone         string         `json:"zone"`
+	CompleteTo   time.Time      `json:"complete_to,omitzero"`
+	BeganAt      time.Time      `json:"began_at"`
+	Took         time.Duration  `json:"took_ns"`
 }
 
 // What of a Difference and an Open.
@@ -100,6 +107,8 @@ const (
 	LinkDays      = "link_days"
 	PartnerDays   = "partner_days"
 	PartnerMonths = "partner_months"
+	Attributions  = "attributions"
+	SaleDays      = "sale_days"
 	Live          = "live"
 	Directory     = "directory"
 )
@@ -177,7 +186,7 @@ func (r *run) run() (err error) {
 	if err != nil {
 		return err
 	}
-	r.total = len(months.facts[clicks.table]) + len(months.facts[conversions.table]) + len(months.figures) + 5
+	r.total = len(months.facts[clicks.table]) + len(months.facts[conversions.table]) + len(months.figures) + decidingParts + len(months.sales) + 5
 	r.next("sequences")
 	if err := r.audit(clicks, &r.report.Clicks); err != nil {
 		return err
@@ -192,6 +201,12 @@ func (r *run) run() (err error) {
 	r.next("pending rollups")
 	r.rollUp()
 	if err := r.rollups(months.figures); err != nil {
+		return err
+	}
+	if err := r.attributions(); err != nil {
+		return err
+	}
+	if err := r.sales(months.sales); err != nil {
 		return err
 	}
 	r.next("live counters")

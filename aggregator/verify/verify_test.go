@@ -20,7 +20,7 @@ func TestWhatIsRightIsFoundRight(t *testing.T) {
 	if !report.OK || len(report.NotCompared) != 0 {
 		t.Errorf("report %+v", report)
 	}
-	if report.Clicks != 600 || report.Conversions != 80 || report.Nodes != 3 || report.Zone != "America/Toronto" || len(report.Months) < 3 {
+	if report.Clicks != 600 || report.Conversions != 80 || report.Attributions != 80 || report.Nodes != 3 || report.Zone != "America/Toronto" || len(report.Months) < 3 {
 		t.Errorf("report %+v", report)
 	}
 	last := told[len(told)-1]
@@ -28,7 +28,7 @@ func TestWhatIsRightIsFoundRight(t *testing.T) {
 		t.Errorf("the progress ended with %q: %q", last, told)
 	}
 	text, _ := json.Marshal(report)
-	for _, field := range []string{`"ok":true`, `"clicks":600`, `"conversions":80`, `"gaps":0`, `"doubles":0`, `"differences":[]`, `"not_compared":[]`} {
+	for _, field := range []string{`"ok":true`, `"clicks":600`, `"conversions":80`, `"attributions":80`, `"gaps":0`, `"doubles":0`, `"differences":[]`, `"not_compared":[]`} {
 		if !strings.Contains(string(text), field) {
 			t.Errorf("the report lacks %s: %s", field, text)
 		}
@@ -37,7 +37,8 @@ func TestWhatIsRightIsFoundRight(t *testing.T) {
 
 func TestAnEmptyDeploymentIsRight(t *testing.T) {
 	w := newWorld(t)
-	for _, table := range []string{"clicks", "conversions", "shipments", "nodes", "link_days", "partner_days", "partner_months", "rollup_log", "rollup_nodes"} {
+	for _, table := range []string{"clicks", "conversions", "shipments", "nodes", "link_days", "partner_days", "partner_months", "rollup_log", "rollup_nodes",
+		"attributions", "sale_days", "sale_months", "attribution_log", "attribution_nodes"} {
 		w.Exec("TRUNCATE TABLE fairlead." + table)
 	}
 	if _, err := w.live.Rebuild(t.Context()); err != nil {

@@ -68,7 +68,7 @@ func verifyCommand(open opener) *cobra.Command {
 
 func newVerify(d *deployment) *verify.Verify {
 	return verify.New(verify.Options{
-		ClickHouse: d.CH, Redis: d.Redis, Keys: d.Keys, Rollup: newRollup(d), Logger: logger(d.Config.Log, io.Discard),
+		ClickHouse: d.CH, Redis: d.Redis, Keys: d.Keys, Rollup: newRollup(d), Attribute: newAttribute(d), Logger: logger(d.Config.Log, io.Discard),
 	})
 }
 
@@ -77,7 +77,7 @@ func newRollup(d *deployment) *rollup.Rollup {
 }
 
 func newAttribute(d *deployment) *attribute.Attribute {
-	return attribute.New(attribute.Options{ClickHouse: d.CH, Redis: d.Redis, Keys: d.Keys, Logger: logger(d.Config.Log, io.Discard)})
+	return attribute.New(attribute.Options{ClickHouse: d.CH, Redis: d.Redis, Keys: d.Keys, ClaimArrived: d.Directory.ClaimArrived, Logger: logger(d.Config.Log, io.Discard)})
 }
 
 func newLive(d *deployment) *live.Live {
