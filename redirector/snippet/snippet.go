@@ -33,9 +33,14 @@ type Snippet struct {
 
 // made is the script of a program's settings.
 type made struct {
-	program *links.Program
-	text    []byte
-	etag    string
+	program       *links.Program
+	plain, packed form
+}
+
+// form is the script as it is sent.
+type form struct {
+	text []byte
+	etag string
 }
 
 // New makes the script's server.
@@ -67,10 +72,15 @@ func (s *Snippet) script(p *links.Program) *made {
 	if m := s.made.Load(); m != nil && m.program == p {
 		return m
 	}
-	m := &made{program: p, text: Script(p)}
+	text := Script(p)
 	h := fnv.New64a()
-	h.Write(m.text)
-	m.etag = `"` + hex.EncodeToString(h.Sum(nil)) + `"`
+	h.Write(text)
+	tag := hex.EncodeToString(h.Sum(nil))
+	m := &made{
+		program: p,
+		plain:   form{text, `"` + tag + `"`},
+		packed:  form{fasthttp.AppendGzipBytesLevel(nil, text, fasthttp.CompressBestCompression), `"` + tag + `-gzip"`},
+	}
 	s.made.Store(m)
 	return m
 }
@@ -91,15 +101,21 @@ func (s *Snippet) Serve(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	m := s.script(view.Program)
+	f := m.plain
+	if ctx.Request.Header.HasAcceptEncoding("gzip") {
+		f = m.packed
+		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("Vary", "Accept-Encoding")
 	h.Set("Cache-Control", "public, max-age=3600")
-	h.Set("ETag", m.etag)
+	h.Set("ETag", f.etag)
 	h.Set("Access-Control-Allow-Origin", "*") // so that pages may load it with integrity checks and see its errors
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
-	if string(ctx.Request.Header.Peek("If-None-Match")) == m.etag {
+	if string(ctx.Request.Header.Peek("If-None-Match")) == f.etag {
 		ctx.SetStatusCode(fasthttp.StatusNotModified)
 		return
 	}
 	ctx.SetContentType("text/javascript; charset=utf-8")
-	ctx.SetBody(m.text)
+	ctx.SetBody(f.text)
 }

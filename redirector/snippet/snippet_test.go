@@ -2,7 +2,6 @@ package snippet
 
 import (
 	"bytes"
-	"compress/gzip"
 	"testing"
 
 	"github.com/valyala/fasthttp"
@@ -34,20 +33,26 @@ type at struct{ view *links.View }
 func (a *at) View() *links.View { return a.view }
 
 func TestTheScriptIsSmall(t *testing.T) {
-	v := viewOf(t, func(p *schema.Program) { p.AlsoParam, p.WindowDays = "dub_id", 730 })
-	var b bytes.Buffer
-	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
-	if err != nil {
-		t.Fatal(err)
+	a := &at{viewOf(t, func(p *schema.Program) { p.AlsoParam, p.WindowDays = "dub_id", 730 })}
+	s := New(a)
+	var ctx fasthttp.RequestCtx
+	ctx.Request.Header.Set("Accept-Encoding", "gzip, deflate, br, zstd")
+	s.Serve(&ctx)
+	resp := &ctx.Response
+	if got := string(resp.Header.Peek("Content-Encoding")); got != "gzip" || string(resp.Header.Peek("Vary")) != "Accept-Encoding" {
+		t.Fatalf("got the encoding %q: %s", got, resp.Header.String())
 	}
-	if _, err := z.Write(Script(v.Program)); err != nil {
-		t.Fatal(err)
+	if n := len(resp.Body()); n > most {
+		t.Errorf("fairlead.js is %d bytes on its way, at most %d are fine", n, most)
 	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
+	text, err := resp.BodyGunzip()
+	if err != nil || !bytes.Equal(text, Script(a.view.Program)) {
+		t.Errorf("unpacked it is another script: %v", err)
 	}
-	if b.Len() > most {
-		t.Errorf("fairlead.js is %d bytes gzipped, at most %d are fine", b.Len(), most)
+	var plain fasthttp.RequestCtx
+	s.Serve(&plain)
+	if bytes.Equal(plain.Response.Header.Peek("ETag"), resp.Header.Peek("ETag")) {
+		t.Error("two forms of the script have one tag")
 	}
 }
 
