@@ -117,12 +117,12 @@ func TestEveryPageIsAccessible(t *testing.T) {
 	}
 	check("nobody", "/login", "/nowhere", "/invite?code=1-x")
 	logIn(b, w, "ada@example.com")
-	check("a partner", "/home", "/reporting", "/reporting?period=12-months&month=2026-10", "/reporting?period=30-days", "/reporting?from=1&to=2", "/links")
+	check("a partner", "/home", "/reporting", "/reporting?period=12-months&month=2026-10", "/reporting?period=30-days", "/reporting?from=1&to=2", "/reporting?period=30-days&open=sold&show=sold", "/home?show=sold", "/links", "/lookup")
 	b.Do(chromedp.Click(chromedp.CSS("details.account summary")))
 	for _, v := range b.Axe() {
 		t.Errorf("the open menu: %s: %s\n%s", v.Rule, v.Help, strings.Join(v.Where, "\n"))
 	}
 	b.Do(chromedp.Click(chromedp.CSS(".menu-item")), chromedp.WaitVisible(chromedp.CSS(".note")))
 	logIn(b, w, "team@example.com")
-	check("an admin", "/partners", "/partners?q=nobody")
+	check("an admin", "/partners", "/partners?q=nobody", "/partners?sort=sold&order=down", "/conversions", "/lookup")
 }

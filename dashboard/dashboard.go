@@ -28,6 +28,7 @@ import (
 	"fairlead/dashboard/templates"
 	"fairlead/schema"
 	"fairlead/schema/directory"
+	"fairlead/schema/trace"
 )
 
 // Options of a Dashboard. The connections stay the caller's.
@@ -58,6 +59,7 @@ type Dashboard struct {
 	pages    *templates.Set
 	assets   *static.Assets
 	figures  *figures.Reader
+	stories  *trace.Reader
 	sessions *sessions
 	limits   *limits
 	handler  http.Handler
@@ -102,6 +104,7 @@ func New(opt Options) (*Dashboard, error) {
 		pages:    pages,
 		assets:   assets,
 		figures:  figures.New(opt.ClickHouse, opt.Redis, opt.Keys),
+		stories:  trace.New(opt.ClickHouse, opt.Directory),
 		sessions: newSessions(opt, secure),
 		limits:   newLimits(opt.Redis, opt.Keys),
 	}

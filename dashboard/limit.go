@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,9 @@ var (
 	perAccount = redis_rate.Limit{Rate: 10, Burst: 10, Period: 15 * time.Minute}
 	perAddress = redis_rate.Limit{Rate: 60, Burst: 60, Period: 15 * time.Minute}
 )
+
+// perLogin is how often somebody may look something up.
+var perLogin = redis_rate.Limit{Rate: 30, Burst: 30, Period: time.Minute}
 
 // limits bound attempts by account and by address, over all dashboards of a deployment. While Redis is
 // away nothing is allowed: a password cannot be guessed meanwhile.
@@ -62,6 +66,18 @@ func (l *limits) forgive(ctx context.Context, account string) error {
 		return fmt.Errorf("reset the attempts on an account: %w", err)
 	}
 	return nil
+}
+
+// lookUp uses up one look-up of a log-in. It answers how long to wait: 0 if it may be made.
+func (l *limits) lookUp(ctx context.Context, who schema.LoginID) (wait time.Duration, err error) {
+	res, err := l.limiter.Allow(ctx, l.prefix+"lookup:"+strconv.FormatUint(uint64(who), 10), perLogin)
+	if err != nil {
+		return 0, fmt.Errorf("count the look-ups of a log-in: %w", err)
+	}
+	if res.Allowed == 0 {
+		return res.RetryAfter, nil
+	}
+	return 0, nil
 }
 
 // addressKey counts IPv6 by /64: that is what one household gets.

@@ -608,6 +608,7 @@ func TestAPageAsksClickHouseOnce(t *testing.T) {
 	f(ada, "/login", 0)
 	f(team, "/partners", 1)
 	f(team, "/partners?q=ada&sort=sold", 1)
+	f(team, "/conversions?state=held", 1)
 }
 
 func TestServeEndsInOrder(t *testing.T) {

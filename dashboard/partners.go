@@ -4,7 +4,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"fairlead/dashboard/figures"
 	"fairlead/dashboard/period"
@@ -32,14 +31,11 @@ type teamList struct {
 }
 
 func newTeamList(q url.Values) teamList {
-	l := teamList{search: strings.TrimSpace(q.Get("q")), page: 1}
+	l := teamList{search: strings.TrimSpace(q.Get("q")), page: pageNumber(q)}
 	for _, c := range teamColumns {
 		if string(c.by) == q.Get("sort") {
 			l.order = figures.Order{By: c.by, Descending: q.Get("order") == "down"}
 		}
-	}
-	if n, err := strconv.ParseUint(q.Get("page"), 10, 20); err == nil && n > 0 {
-		l.page = int(n)
 	}
 	return l
 }
@@ -140,7 +136,7 @@ func (d *Dashboard) partners(r *request) (reply, error) {
 	for _, l := range links {
 		byID[l.ID] = l
 	}
-	v.Fresh = c.fresh(r)
+	v.Fresh, v.Looks = c.fresh(r), looksOf(team.States, "")
 	all := team.Days.Sum(span)
 	for _, m := range measures(r.program) {
 		if m.name != "visitors" { // they stand beside the clicks
@@ -167,12 +163,4 @@ func (d *Dashboard) partners(r *request) (reply, error) {
 		v.Partners = append(v.Partners, row)
 	}
 	return reply{page: v}, nil
-}
-
-// lookDays is how many days back the team is told of conversions that need a look, today included.
-const lookDays = 30
-
-// lookSince is when the first of these days began.
-func lookSince(r *request) time.Time {
-	return period.LastDays(r.today(), lookDays).From.Period(r.zone).From
 }

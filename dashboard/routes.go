@@ -48,6 +48,8 @@ type route struct {
 	quiet bool
 	// page names the route in the navigation, with its icon; empty: it is not in there.
 	page, icon string
+	// within are the pages of the navigation that this one belongs to.
+	within []string
 }
 
 // table is everything that the dashboard answers, but for its static files. What is not in here is not
@@ -71,6 +73,10 @@ func table() []route {
 		{method: "GET", path: "/live", access: forPartner, handle: (*Dashboard).live, quiet: true},
 
 		{method: "GET", path: "/partners", access: forAdmin, handle: (*Dashboard).partners, page: "Partners", icon: "partners"},
+		{method: "GET", path: "/conversions", access: forAdmin, handle: (*Dashboard).conversions, page: "Conversions", icon: "reporting"},
+
+		{method: "GET", path: "/lookup", access: forMembers, handle: (*Dashboard).lookUp, within: []string{"/reporting", "/conversions"}},
+		{method: "POST", path: "/lookup", access: forMembers, handle: (*Dashboard).lookUp},
 	}
 }
 
@@ -148,9 +154,15 @@ func (d *Dashboard) wrongMethod(allowed []string) http.Handler {
 // navigation lists the pages that are for who.
 func navigation(who *person, path string) []templates.NavItem {
 	var items []templates.NavItem
+	var within []string
+	for _, rt := range table() {
+		if rt.path == path && rt.within != nil {
+			within = rt.within
+		}
+	}
 	for _, rt := range table() {
 		if rt.page != "" && rt.access.allows(who) {
-			items = append(items, templates.NavItem{Label: rt.page, Href: rt.path, Icon: rt.icon, Current: rt.path == path})
+			items = append(items, templates.NavItem{Label: rt.page, Href: rt.path, Icon: rt.icon, Current: rt.path == path || slices.Contains(within, rt.path)})
 		}
 	}
 	return items
@@ -158,5 +170,5 @@ func navigation(who *person, path string) []templates.NavItem {
 
 // isPage reports whether a path is one that somebody can be sent to.
 func isPage(path string) bool {
-	return slices.ContainsFunc(table(), func(rt route) bool { return rt.path == path && rt.page != "" })
+	return slices.ContainsFunc(table(), func(rt route) bool { return rt.path == path && (rt.page != "" || rt.within != nil) })
 }

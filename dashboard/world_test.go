@@ -66,26 +66,40 @@ var base struct {
 	settled
 }
 
+// newWorld is on the stores that all tests share.
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, ch: storestest.ClickHouse(t), rdb: storestest.Redis(t)}
-	w.conn, w.client = w.ch.Conn(t), w.rdb.Client(t)
-	zone, err := time.LoadLocation("America/Toronto")
-	w.must(err)
-	w.now = time.Date(2026, 11, 23, 14, 7, 0, 0, zone)
-	w.dir = directory.New(w.conn, w.client, directory.Options{
-		Now: func() time.Time { return w.now }, Logger: slog.New(slog.DiscardHandler), LockLife: 2 * time.Second,
-	})
+	w := open(t, storestest.ClickHouse(t), storestest.Redis(t))
 	base.Lock()
 	defer base.Unlock()
 	if base.zone == nil {
-		w.zone = zone
 		w.settle()
 		base.settled = w.settled
 	}
 	w.settled = base.settled
 	w.fresh()
+	w.serve()
+	return w
+}
 
+// open connects to stores in which nothing may be yet.
+func open(t testing.TB, ch storestest.ClickHouseStore, rdb storestest.RedisStore) *world {
+	t.Helper()
+	w := &world{t: t, ch: ch, rdb: rdb}
+	w.conn, w.client = w.ch.Conn(t), w.rdb.Client(t)
+	zone, err := time.LoadLocation("America/Toronto")
+	w.must(err)
+	w.zone = zone
+	w.now = time.Date(2026, 11, 23, 14, 7, 0, 0, zone)
+	w.dir = directory.New(w.conn, w.client, directory.Options{
+		Now: func() time.Time { return w.now }, Logger: slog.New(slog.DiscardHandler), LockLife: 2 * time.Second,
+	})
+	return w
+}
+
+// serve starts a dashboard.
+func (w *world) serve() {
+	w.t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	w.must(err)
 	w.url = "http://" + l.Addr().String()
@@ -93,8 +107,7 @@ func newWorld(t testing.TB) *world {
 	w.must(err)
 	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: w.dash}}
 	server.Start()
-	t.Cleanup(server.Close)
-	return w
+	w.t.Cleanup(server.Close)
 }
 
 // settle makes the program, its people and the figures.

@@ -134,29 +134,64 @@ func made() map[string]View {
 	notFound := nobody
 	notFound.Search = hostile
 
+	reported := Conversions{Shell: at("Conversions", "/conversions"), Looks: looks(), Label: "Contradictions", Text: "Two reports of the same thing tell different things.", Zone: "Toronto time",
+		Next: "/conversions?page=2", First: "/conversions", List: []ReportedRow{
+			{When: "20 Nov 2026, 09:33", Machine: "2026-11-20T14:33:00Z", Kind: "Sale", Customer: "cus_1", Partner: "Ada Lovelace", Why: "A report of the same thing with other content came before, and that one stands.", Amount: "1,249.00 USD", Href: "/lookup?conversion=0123"},
+			{When: "19 Nov 2026, 23:59", Machine: "2026-11-20T04:59:00Z", Kind: "Refund taken back", Customer: hostile, Partner: hostile, Why: "Another report of the same payment counts; a payment counts once.", Amount: "–", Href: "/lookup?conversion=4567"},
+			{When: "1 Nov 2026, 00:00", Machine: "2026-11-01T04:00:00Z", Kind: "Sign-up", Partner: "–", Why: "No click, coupon or claim leads from this customer to a partner.", Amount: "–", Href: "/lookup?conversion=89ab"},
+		}}
+	reported.Looks[0].Current = true
+	noneReported := Conversions{Shell: at("Conversions", "/conversions"), Looks: looks(), Label: "Unattributed", Text: "Nobody is credited.", Zone: "Toronto time"}
+	noneReported.Looks[1].Current = true
+	lookup := Lookup{Shell: at("Why was this not credited?", "/reporting"), Limit: 255}
+	lookupWrong := lookup
+	lookupWrong.Question, lookupWrong.Alert = hostile, "That is too long to be one of the things that can be looked up."
+	lookupAway := lookup
+	lookupAway.Question, lookupAway.Away = "inv_2044", true
+	lookupNone := lookup
+	lookupNone.Question, lookupNone.Asked, lookupNone.Answer = "inv_2044", "inv_2044", "Nothing of yours is known by that."
+	story := lookup
+	story.Team, story.Question, story.Asked, story.More = true, "cus_8813", "cus_8813", true
+	story.Answer = "The sale of 20 November 2026: it counts for Ada Lovelace. The customer's last click within the window was on this partner's link."
+	story.Counts = []string{"Ada Lovelace: 1 referred, 1 sale of 49.00 USD; 10.00 USD given back, 39.00 USD sold."}
+	story.Events = []StoryEvent{
+		{Label: "Click", When: "20 November 2026, 08:30:00", Machine: "2026-11-20T13:30:00Z", Text: "A click on /ada of Ada Lovelace, from kestrel.blog.example, in CA, on a phone."},
+		{Label: "Sign-up", When: "20 November 2026, 09:31:00", Machine: "2026-11-20T14:31:00Z", Text: "A sign-up was reported. The customer's last click within the window was on this partner's link.", State: "counted", Tone: "accent", Source: "api", ID: strings.Repeat("0123456789abcdef", 2)},
+		{Label: "Sale", When: "20 November 2026, 09:33:00", Machine: "2026-11-20T14:33:00Z", Text: "A sale of 59.00 USD was reported. A report of the same thing with other content came before, and that one stands.", State: "conflict", Tone: "bad", Source: "stripe", ID: strings.Repeat("fedcba9876543210", 2)},
+		{Label: "Refund", When: "20 November 2026", Machine: "2026-11-20", Text: hostile, State: "waiting", Tone: "warn"},
+		{Label: "Referral claim", When: "21 November 2026, 10:00:00", Machine: "2026-11-21T15:00:00Z", Text: "Claim 4 was declined: “An order of their own.”"},
+	}
+
 	door := Frame{Title: "Log in", Program: "Kestrel Outfitters", Theme: ThemeAuto, Path: "/login"}
 	return map[string]View{
-		"home":            home,
-		"home-late":       late,
-		"home-first-day":  first,
-		"home-away":       away,
-		"home-hostile":    nasty,
-		"reporting":       reporting,
-		"reporting-days":  days,
-		"reporting-wrong": wrong,
-		"reporting-away":  reportingAway,
-		"links":           links,
-		"links-away":      linksAway,
-		"partners":        partners,
-		"partners-none":   nobody,
-		"partners-search": notFound,
-		"login":           Login{Frame: door, Next: "/home"},
-		"login-wrong":     Login{Frame: door, Email: "ada@example.com", Alert: "E-mail or password is wrong."},
-		"login-out":       Login{Frame: door, Note: "You are logged out."},
-		"invite":          Password{Frame: door, Action: "/invite", Code: "12-abc", Email: "ada@example.com"},
-		"setup":           Password{Frame: door, Action: "/setup", Code: "1-abc", AskEmail: true, Admin: true, Alert: "A password has at least 8 characters, this one has 3."},
-		"problem-404":     Problem{Frame: door, Status: 404, Heading: "This page does not exist", Text: "The address may be mistyped, or the page has moved.", Action: "To the start", Href: "/"},
-		"problem-503":     Problem{Frame: door, Status: 503, Heading: "Back in a moment", Text: "The dashboard cannot reach its data right now. Links go on redirecting, and every click is being recorded.", Action: "Try again", Href: "/home"},
+		"home":             home,
+		"home-late":        late,
+		"home-first-day":   first,
+		"home-away":        away,
+		"home-hostile":     nasty,
+		"reporting":        reporting,
+		"reporting-days":   days,
+		"reporting-wrong":  wrong,
+		"reporting-away":   reportingAway,
+		"links":            links,
+		"links-away":       linksAway,
+		"partners":         partners,
+		"partners-none":    nobody,
+		"partners-search":  notFound,
+		"conversions":      reported,
+		"conversions-none": noneReported,
+		"lookup":           lookup,
+		"lookup-wrong":     lookupWrong,
+		"lookup-away":      lookupAway,
+		"lookup-none":      lookupNone,
+		"lookup-story":     story,
+		"login":            Login{Frame: door, Next: "/home"},
+		"login-wrong":      Login{Frame: door, Email: "ada@example.com", Alert: "E-mail or password is wrong."},
+		"login-out":        Login{Frame: door, Note: "You are logged out."},
+		"invite":           Password{Frame: door, Action: "/invite", Code: "12-abc", Email: "ada@example.com"},
+		"setup":            Password{Frame: door, Action: "/setup", Code: "1-abc", AskEmail: true, Admin: true, Alert: "A password has at least 8 characters, this one has 3."},
+		"problem-404":      Problem{Frame: door, Status: 404, Heading: "This page does not exist", Text: "The address may be mistyped, or the page has moved.", Action: "To the start", Href: "/"},
+		"problem-503":      Problem{Frame: door, Status: 503, Heading: "Back in a moment", Text: "The dashboard cannot reach its data right now. Links go on redirecting, and every click is being recorded.", Action: "Try again", Href: "/home"},
 	}
 }
 

@@ -232,10 +232,57 @@ type Partners struct {
 
 // Look is a kind of reported conversions that are in no partner's figures, or should be looked at.
 type Look struct {
-	Label string
-	Count Count
-	Text  string // what that is, and what to do
-	Href  string // the list of them
+	Label   string
+	Count   Count
+	Text    string // what that is, and what to do
+	Href    string // the list of them
+	Current bool   // this is the list of them
+}
+
+// Conversions is a list of reported conversions that are in no partner's figures.
+type Conversions struct {
+	Shell
+	Looks       []Look
+	Label, Text string // of those that are listed
+	List        []ReportedRow
+	Zone        string
+	Next        string // address of the next page; empty: none
+	First       string // address of the first page; empty: this is it
+}
+
+// ReportedRow is a report and what was decided of it.
+type ReportedRow struct {
+	When, Machine string
+	Kind          string
+	Customer      string
+	Partner       string
+	Why           string
+	Amount        string
+	Href          string // its whole story
+}
+
+// Lookup is the page on which people look up why something was credited or was not.
+type Lookup struct {
+	Shell
+	Team     bool   // who asks sees everything
+	Question string // as it was typed in
+	Limit    int    // how long a question may be, in characters
+	Alert    string
+	Away     bool
+	Asked    string // what the answer is about; empty: nothing was asked
+	Answer   string
+	Counts   []string
+	Events   []StoryEvent
+	More     bool
+}
+
+// StoryEvent is something that happened.
+type StoryEvent struct {
+	Label         string // what it is
+	When, Machine string
+	Text          string
+	State, Tone   string // what came of it, and the class of the tag that shows it; empty: nothing
+	Source, ID    string // of a report, to the team
 }
 
 // Column is the head of a column by which a list can be ordered.
@@ -289,10 +336,12 @@ type Problem struct {
 	Href    string
 }
 
-func (Home) template() string      { return "home" }
-func (Reporting) template() string { return "reporting" }
-func (Links) template() string     { return "links" }
-func (Partners) template() string  { return "partners" }
-func (Login) template() string     { return "login" }
-func (Password) template() string  { return "password" }
-func (Problem) template() string   { return "problem" }
+func (Home) template() string        { return "home" }
+func (Reporting) template() string   { return "reporting" }
+func (Links) template() string       { return "links" }
+func (Partners) template() string    { return "partners" }
+func (Conversions) template() string { return "conversions" }
+func (Lookup) template() string      { return "lookup" }
+func (Login) template() string       { return "login" }
+func (Password) template() string    { return "password" }
+func (Problem) template() string     { return "problem" }

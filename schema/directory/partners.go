@@ -143,6 +143,15 @@ func (d *Directory) Partner(ctx context.Context, id schema.PartnerID) (schema.Pa
 	return must[schema.Partner](ctx, d, schema.KindPartner, uint64(id))
 }
 
+// PartnersByID returns those of the partners that exist, in the order of ids.
+func (d *Directory) PartnersByID(ctx context.Context, ids []schema.PartnerID) ([]schema.Partner, error) {
+	wanted := make([]uint64, len(ids))
+	for i, id := range ids {
+		wanted[i] = uint64(id)
+	}
+	return lookupMany[schema.Partner](ctx, d, schema.KindPartner, wanted)
+}
+
 // FindPartner returns the partner that a person means: by id, e-mail address or slug of a link.
 func (d *Directory) FindPartner(ctx context.Context, who string) (schema.Partner, error) {
 	who = strings.TrimSpace(who)
