@@ -16,7 +16,7 @@ import (
 
 func importCommand(open opener) *cobra.Command {
 	c := &cobra.Command{Use: "import", Short: "Bring in what happened elsewhere"}
-	c.AddCommand(importClicks(open))
+	c.AddCommand(importClicks(open), importConversions(open), importPartners(open), importLinks(open))
 	return c
 }
 

@@ -14,7 +14,7 @@ import (
 func partnerCommand(open opener) *cobra.Command {
 	c := &cobra.Command{Use: "partner", Short: "Add, list, suspend partners"}
 	c.AddCommand(partnerAdd(open), partnerList(open), partnerShow(open),
-		partnerSuspend(open), partnerResume(open), partnerInvite(open))
+		partnerSuspend(open), partnerResume(open), partnerInvite(open), partnerPostback(open))
 	return c
 }
 
@@ -27,6 +27,8 @@ type partnerJSON struct {
 	Link      *linkOfPartner       `json:"link,omitempty"`       // the personal one
 	Links     []linkJSON           `json:"links,omitempty"`      // all of them, in `partner show`
 	InviteURL string               `json:"invite_url,omitempty"` // once
+	// OpeningBalance is what the partner was owed when the program moved here, in `partner show`.
+	OpeningBalance schema.OpeningBalance `json:"opening_balance,omitzero"`
 }
 
 type linkOfPartner struct {
@@ -196,7 +198,7 @@ func partnerShow(open opener) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out := partnerJSON{ID: p.ID, Name: p.Name, Email: p.Email, Status: p.Status}
+			out := partnerJSON{ID: p.ID, Name: p.Name, Email: p.Email, Status: p.Status, OpeningBalance: p.OpeningBalance}
 			err = eachLink(ctx, d, p.ID, func(l schema.Link) error {
 				if l.ID == p.Link {
 					out.Link = partnerOf(d, home, p, l).Link
@@ -211,6 +213,9 @@ func partnerShow(open opener) *cobra.Command {
 				return writeJSON(c.OutOrStdout(), out)
 			}
 			fmt.Fprintf(c.OutOrStdout(), "partner  %s  %s <%s>, %s, since %s\n\n", p.ID, p.Name, p.Email, p.Status, p.CreatedAt.Format("2006-01-02"))
+			if b := p.OpeningBalance; b.Amount > 0 {
+				fmt.Fprintf(c.OutOrStdout(), "owed     %s from before, as of %s\n\n", schema.FormatAmount(b.Amount, b.Currency), b.AsOf.Format("2006-01-02"))
+			}
 			l := a.list(c, linkHeadings...)
 			for _, link := range out.Links {
 				if err := l.add(link, link.cells()...); err != nil {
