@@ -174,9 +174,9 @@ func (o *office) call(method, path, key, body string, headers ...string) (int, h
 		o.t.Fatal(err)
 	}
 	req.URL.Scheme = "https"
-	if o.doc != nil && method == "POST" {
+	if o.doc != nil && (method == "POST" || strings.HasPrefix(path, "/postback?")) {
 		o.doc.Answer(o.t, req, resp, text)
-		if resp.StatusCode == http.StatusOK && req.Header.Get("Content-Type") == "application/json" {
+		if resp.StatusCode == http.StatusOK && !strings.HasPrefix(req.Header.Get("Content-Type"), "text/plain") {
 			o.doc.Request(o.t, req, []byte(body))
 		}
 	}

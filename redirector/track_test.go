@@ -1,17 +1,25 @@
 package redirector
 
 import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/VictoriaMetrics/metrics"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/stripe/stripe-go/v85/webhook"
 
 	"fairlead/redirector/journal"
 	"fairlead/redirector/track"
@@ -141,8 +149,16 @@ func TestAClickIDThatIsNoneOfOursCreditsNobody(t *testing.T) {
 func TestWhatIsWrongIsSaidByField(t *testing.T) {
 	o := newOffice(t, nil)
 	seen := map[string]int{}
+	inDocument := true // whether the document says it too
 	f := func(path, body string, code track.Code, field string) {
 		t.Helper()
+		if req := httptest.NewRequest("POST", "https://go.example"+path, nil); inDocument {
+			req.Header.Set("Content-Type", "application/json")
+			req.Header.Set("Authorization", "Bearer "+liveKey)
+			if !o.doc.Refuses(req, []byte(body)) {
+				t.Errorf("%s %s can be, as /openapi.json says", path, body)
+			}
+		}
 		status, text := o.post(path, body)
 		var got struct {
 			Error struct {
@@ -171,13 +187,11 @@ func TestWhatIsWrongIsSaidByField(t *testing.T) {
 		f("/track/lead", body+" ", track.BadRequest, "")
 	}
 	f("/track/lead", `{}`, un, "eventName")
-	f("/track/lead", `{"eventName":" ","customerExternalId":"c"}`, un, "eventName")
 	f("/track/lead", `{"eventName":"e"}`, un, "customerExternalId")
 	f("/track/lead", `{"eventName":"e","customerExternalId":7}`, un, "customerExternalId")
 	f("/track/lead", `{"eventName":["e"],"customerExternalId":"c"}`, un, "eventName")
 	f("/track/lead", `{"eventName":"`+long+`","customerExternalId":"c"}`, un, "eventName")
 	f("/track/lead", `{"eventName":"e","customerExternalId":"`+long+`"}`, un, "customerExternalId")
-	f("/track/lead", `{"eventName":"e\u0000","customerExternalId":"c"}`, un, "eventName")
 	f("/track/lead", lead(`,"clickId":1`), un, "clickId")
 	f("/track/lead", lead(`,"mode":"later"`), un, "mode")
 	f("/track/lead", lead(`,"eventQuantity":0`), un, "eventQuantity")
@@ -185,13 +199,8 @@ func TestWhatIsWrongIsSaidByField(t *testing.T) {
 	f("/track/lead", lead(`,"eventQuantity":"1"`), un, "eventQuantity")
 	f("/track/lead", lead(`,"eventQuantity":10001`), un, "eventQuantity")
 	f("/track/lead", lead(`,"metadata":[]`), un, "metadata")
-	f("/track/lead", lead(`,"metadata":{"a":"`+strings.Repeat("x", schema.MaxMetadata)+`"}`), un, "metadata")
-	f("/track/lead", lead(`,"customerEmail":"nobody"`), un, "customerEmail")
 	f("/track/lead", lead(`,"coupon":"`+long+`"`), un, "coupon")
 	f("/track/lead", lead(`,"shopDomain":"`+long+`"`), un, "shopDomain")
-	f("/track/lead", lead(`,"occurredAt":"yesterday"`), un, "occurredAt")
-	f("/track/lead", lead(`,"occurredAt":"1970-01-01T00:00:00Z"`), un, "occurredAt")
-	f("/track/lead", lead(`,"occurredAt":"2026-07-03T12:00:00Z"`), un, "occurredAt")
 	f("/track/sale", `{"customerExternalId":"c"}`, un, "amount")
 	f("/track/sale", `{"customerExternalId":"c","amount":-1}`, un, "amount")
 	f("/track/sale", `{"customerExternalId":"c","amount":"1"}`, un, "amount")
@@ -199,7 +208,6 @@ func TestWhatIsWrongIsSaidByField(t *testing.T) {
 	f("/track/sale", `{"customerExternalId":"c","amount":1000000000001}`, un, "amount")
 	f("/track/sale", `{"customerExternalId":"c","amount":99999999999999999999}`, un, "amount")
 	f("/track/sale", `{"customerExternalId":"c","amount":1,"currency":"dollars"}`, un, "currency")
-	f("/track/sale", `{"customerExternalId":"c","amount":1,"currency":"zzq"}`, un, "currency")
 	f("/track/sale", `{"customerExternalId":"c","amount":1,"paymentProcessor":"cash"}`, un, "paymentProcessor")
 	f("/track/sale", `{"customerExternalId":"c","amount":1,"invoiceId":"`+long+`"}`, un, "invoiceId")
 	f("/track/sale", `{"customerExternalId":"c","amount":1,"leadEventName":"`+long+`"}`, un, "leadEventName")
@@ -210,8 +218,20 @@ func TestWhatIsWrongIsSaidByField(t *testing.T) {
 	f("/track/click", `{}`, un, "key")
 	f("/track/click", `{"key":7}`, un, "key")
 	f("/track/click", `{"key":"`+long+`"}`, un, "key")
+
+	inDocument = false // what no schema can say
+	f("/track/lead", `{"eventName":" ","customerExternalId":"c"}`, un, "eventName")
+	f("/track/lead", `{"eventName":"e\u0000","customerExternalId":"c"}`, un, "eventName")
+	f("/track/lead", lead(`,"metadata":{"a":"`+strings.Repeat("x", schema.MaxMetadata)+`"}`), un, "metadata")
+	f("/track/lead", lead(`,"customerEmail":"nobody"`), un, "customerEmail")
+	f("/track/lead", lead(`,"occurredAt":"yesterday"`), un, "occurredAt")
+	f("/track/lead", lead(`,"occurredAt":"1970-01-01T00:00:00Z"`), un, "occurredAt")
+	f("/track/lead", lead(`,"occurredAt":"2026-07-03T12:00:00Z"`), un, "occurredAt")
+	f("/track/sale", `{"customerExternalId":"c","amount":1,"currency":"zzq"}`, un, "currency")
 	f("/track/click", `{"key":"nobody"}`, track.NotFound, "key")
-	t.Log("fields that were refused:", sortedKeys(seen))
+	if len(seen) < 19 {
+		t.Errorf("the fields that were refused are %v", sortedKeys(seen))
+	}
 }
 
 func TestRequestsThatAreNoReports(t *testing.T) {
@@ -255,7 +275,11 @@ func TestRequestsThatAreNoReports(t *testing.T) {
 }
 
 func TestWhoMayReport(t *testing.T) {
-	o := newOffice(t, nil)
+	var log bytes.Buffer // the handlers are through with it when they have answered
+	set := metrics.NewSet()
+	o := newOffice(t, func(e *Options, d *track.Options) {
+		e.Logger, d.Metrics = slog.New(slog.NewTextHandler(&log, nil)), set
+	})
 	f := func(path, key, body string, want int, code string) {
 		t.Helper()
 		status, header, text := o.call("POST", path, key, body)
@@ -297,6 +321,18 @@ func TestWhoMayReport(t *testing.T) {
 	}
 	if status, _, _ := o.call("POST", "/track/sale", "", bodies["/track/sale"], "Authorization", "Basic "+liveKey); status != 401 {
 		t.Errorf("a key in another scheme: got %d", status)
+	}
+	_, _ = o.post("/track/sale", `{"customerExternalId":"c","amount":2,"invoiceId":"i","customerEmail":"eva@example.com"}`) // conflicts
+	if text := log.String(); !strings.Contains(text, "other content") || strings.Contains(text, "fl_live") || strings.Contains(text, "fl_test") ||
+		strings.Contains(text, schema.HashAPIKey(liveKey)) || strings.Contains(text, "eva@") {
+		t.Errorf("the log says:\n%s", text)
+	}
+	var out bytes.Buffer
+	set.WritePrometheus(&out)
+	for _, line := range []string{`{code="unauthorized"} 16`, `{code="forbidden"} 6`, `{code="conflict"} 1`} {
+		if !strings.Contains(out.String(), "fairlead_report_errors_total"+line+"\n") {
+			t.Errorf("there is no line %s in:\n%s", line, out.String())
+		}
 	}
 }
 
@@ -413,6 +449,76 @@ func TestLimits(t *testing.T) {
 	if status, _, _ := o.call("POST", "/track/lead", liveKey, `{"eventName":"e","customerExternalId":"c"}`); status != 200 {
 		t.Errorf("a good key meanwhile: got %d", status)
 	}
+}
+
+// The document names every address that reports are taken at, and the doors answer as it says.
+func TestTheDocumentIsOfAllThatReportsAreTakenAt(t *testing.T) {
+	o := newOffice(t, nil)
+	var routes []string
+	for path := range o.routes {
+		if path == "fairlead.js" {
+			continue // no report, and no JSON
+		}
+		routes = append(routes, "/"+path)
+	}
+	slices.Sort(routes)
+	if d := cmp.Diff(routes, o.doc.Paths()); d != "" {
+		t.Errorf("-answered +documented:\n%s", d)
+	}
+
+	id := clickID(2).String()
+	f := func(what string, status int, text []byte, want int, sources ...schema.ConversionSource) {
+		t.Helper()
+		var got []schema.ConversionSource
+		for _, c := range o.reports.take() {
+			if c.Link != 2 || c.Partner != 1 || c.ClickState != schema.ClickGenuine {
+				t.Errorf("%s: recorded %+v", what, c)
+			}
+			got = append(got, c.Source)
+		}
+		if status != want || !slices.Equal(got, sources) {
+			t.Errorf("%s: got %d %s and reports of %v, want %d and %v", what, status, text, got, want, sources)
+		}
+	}
+	postback := "key=" + postbackKey + "&subid=" + id + "&status=sale&payout=40&currency=USD&tid="
+	status, _, text := o.call("GET", "/postback?"+postback+"1", "", "")
+	f("a postback", status, text, 200, schema.SourcePostback)
+	status, _, text = o.call("POST", "/postback", "", postback+"2", "Content-Type", "application/x-www-form-urlencoded")
+	f("a postback as a form", status, text, 200, schema.SourcePostback)
+	status, _, text = o.call("POST", "/postback", "", postback+"3", "Content-Type", "text/plain")
+	f("a postback as text", status, text, 400)
+	status, _, text = o.call("GET", "/postback?"+strings.Replace(postback, postbackKey, liveKey, 1)+"4", "", "")
+	f("a postback with a key of another scope", status, text, 403)
+	status, _, text = o.call("GET", "/postback?subid="+id, "", "")
+	f("a postback without a key", status, text, 401)
+	status, _, text = o.call("GET", "/postback?"+strings.Replace(postback, "=40", "=4x", 1)+"5", "", "")
+	f("a postback over nothing", status, text, 422)
+
+	session := fmt.Sprintf(`{"id":"evt_1","object":"event","type":"checkout.session.completed","created":%d,"livemode":true,"data":{"object":{"id":"cs_1",
+		"object":"checkout.session","mode":"payment","payment_status":"paid","status":"complete","amount_subtotal":2500,"amount_total":2500,"currency":"usd",
+		"payment_intent":"pi_1","client_reference_id":%q,"customer":"cus_1"}}}`, noon.Unix(), id)
+	stripe := func(body, secret string, at time.Time) []string {
+		return []string{"Stripe-Signature", webhook.GenerateTestSignedPayload(&webhook.UnsignedPayload{Payload: []byte(body), Secret: secret, Timestamp: at}).Header}
+	}
+	status, _, text = o.call("POST", "/webhooks/stripe", "", session, stripe(session, stripeSecret, noon)...)
+	f("Stripe's webhook", status, text, 200, schema.SourceStripe)
+	status, _, text = o.call("POST", "/webhooks/stripe", "", session, stripe(session, "whsec_of_somebody_else", noon)...)
+	f("a webhook of somebody else's", status, text, 401)
+	status, _, text = o.call("POST", "/webhooks/stripe", "", session, stripe(session, stripeSecret, noon.Add(-301*time.Second))...)
+	f("a webhook of 301 s ago", status, text, 401)
+	other := `{"id":"evt_2","type":"customer.created","livemode":true,"data":{"object":{}}}`
+	status, _, text = o.call("POST", "/webhooks/stripe", "", other, stripe(other, stripeSecret, noon)...)
+	f("an event of another kind", status, text, 200)
+
+	order := fmt.Sprintf(`{"id":7,"name":"#7","currency":"USD","subtotal_price":"25.00","total_price":"25.00","financial_status":"paid","processed_at":%q,
+		"customer":{"id":9},"note_attributes":[{"name":"fl_click","value":%q}]}`, noon.Format(time.RFC3339), id)
+	mac := hmac.New(sha256.New, []byte(shopifySecret))
+	mac.Write([]byte(order))
+	shopify := []string{"X-Shopify-Topic", "orders/paid", "X-Shopify-Hmac-Sha256", base64.StdEncoding.EncodeToString(mac.Sum(nil))}
+	status, _, text = o.call("POST", "/webhooks/shopify", "", order, shopify...)
+	f("Shopify's webhook", status, text, 200, schema.SourceShopify)
+	status, _, text = o.call("POST", "/webhooks/shopify", "", strings.Replace(order, "25", "26", 1), shopify...)
+	f("one whose body was changed", status, text, 401)
 }
 
 func TestNoDirectoryYet(t *testing.T) {

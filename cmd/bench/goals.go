@@ -55,6 +55,9 @@ func memoryGoals(list []benchmark) ([]goal, error) {
 	f("redirector/ship", "Drain/both", "clicks/s", 1, func(v float64) goal {
 		return atLeast("clicks a second from a full journal into both stores", v, 200_000, "")
 	})
+	f("redirector", "Conversions/groups", "conversions/s", 1, func(v float64) goal {
+		return atLeast("conversions a second, each synced before it is answered", v, 5_000, "")
+	})
 	return goals, errors.Join(errs...)
 }
 

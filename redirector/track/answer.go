@@ -52,6 +52,7 @@ func (a *API) Refuse(ctx *fasthttp.RequestCtx, err error) {
 	default:
 		a.desk.log.Error("a request was not answered", "path", string(ctx.Path()), "err", err)
 	}
+	a.desk.count.told(out.Code)
 	a.write(ctx, status, errorAnswer{out})
 }
 

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/pb33f/libopenapi"
@@ -13,7 +14,10 @@ import (
 )
 
 // Document is an OpenAPI document.
-type Document struct{ v validator.Validator }
+type Document struct {
+	v     validator.Validator
+	paths []string
+}
 
 // Read reads a document, which has to be a good one.
 func Read(t testing.TB, text []byte) *Document {
@@ -29,8 +33,15 @@ func Read(t testing.TB, text []byte) *Document {
 	if ok, errs := v.ValidateDocument(); !ok {
 		t.Fatalf("the OpenAPI document is not one: %s", sentences(errs))
 	}
-	return &Document{v}
+	model, err := doc.BuildV3Model()
+	if err != nil {
+		t.Fatalf("read the OpenAPI document: %v", err)
+	}
+	return &Document{v, slices.Sorted(model.Model.Paths.PathItems.KeysFromOldest())}
 }
+
+// Paths are the addresses that the document describes, in order.
+func (d *Document) Paths() []string { return d.paths }
 
 // Answer reports an answer that is not as the document says.
 func (d *Document) Answer(t testing.TB, req *http.Request, resp *http.Response, body []byte) {
