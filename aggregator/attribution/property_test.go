@@ -164,6 +164,43 @@ func TestDeliveryChangesNothing(t *testing.T) {
 	})
 }
 
+// What the merchant says in an import stands above coupons and clicks: no lead or sale that names a partner is decided
+// by either, or left without anybody for want of them.
+func TestTheMerchantsWordStandsAboveClicks(t *testing.T) {
+	w := busy()
+	rapid.Check(t, func(t *rapid.T) {
+		reports := story(t, "")
+		for i := range reports {
+			if r := &reports[i]; (r.Kind == schema.Lead || r.Kind == schema.Sale) && rapid.Bool().Draw(t, "named") {
+				r.Credit = schema.PartnerID(1 + rapid.IntRange(0, 4).Draw(t, "whom")) // 5 is not in the program
+			}
+		}
+		word, named := map[string]schema.PartnerID{}, map[schema.PartnerID]bool{}
+		for _, r := range reports {
+			word[r.ID] = r.Credit
+			named[r.Credit] = r.Credit != 0
+		}
+		for _, d := range Decide(w, reports) {
+			who := word[d.ID]
+			switch d.Reason {
+			case schema.ReasonCredit:
+				// Of reports of one payment, another one may have named the partner.
+				if who != 0 && d.Partner != who || who == 0 && !named[d.Partner] {
+					t.Fatalf("the merchant named %d: %+v", who, d)
+				}
+			case schema.ReasonLastClick, schema.ReasonFirstClick, schema.ReasonCoupon, schema.ReasonNoClick, schema.ReasonClickTooOld, schema.ReasonClickLater,
+				schema.ReasonClickForged, schema.ReasonClickMalformed, schema.ReasonUnknownLink, schema.ReasonCouponUnknown, schema.ReasonCouponNotActive:
+				if who != 0 {
+					t.Fatalf("the merchant named %d, and yet: %+v", who, d)
+				}
+			}
+		}
+		if diff := cmp.Diff(outcome(Decide(w, reports)), outcome(Decide(w, deliver(rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1)), reports, 2)))); diff != "" {
+			t.Fatalf("told twice, shuffled: %s", diff)
+		}
+	})
+}
+
 func TestMoneyAddsUp(t *testing.T) {
 	w := busy()
 	rapid.Check(t, func(t *rapid.T) {
