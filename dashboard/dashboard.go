@@ -103,7 +103,7 @@ func New(opt Options) (*Dashboard, error) {
 		secure:   secure,
 		pages:    pages,
 		assets:   assets,
-		figures:  figures.New(opt.ClickHouse, opt.Redis, opt.Keys),
+		figures:  figures.New(opt.ClickHouse, opt.Redis, opt.Keys, opt.Now),
 		stories:  trace.New(opt.ClickHouse, opt.Directory),
 		sessions: newSessions(opt, secure),
 		limits:   newLimits(opt.Redis, opt.Keys),

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
+	"fairlead/dashboard/figures"
 	"fairlead/dashboard/period"
 	"fairlead/dashboard/templates"
 	"fairlead/schema"
@@ -79,6 +80,7 @@ func (d *Dashboard) chooseTheme(r *request) (reply, error) {
 // clock is up to when the figures of a page are complete.
 type clock struct {
 	completeTo time.Time
+	stand      figures.Stand // which figures that is said of
 	// completeDay is the day in which that is; days after it are not known yet. Zero before the
 	// first rollup.
 	completeDay schema.Day
@@ -88,14 +90,15 @@ type clock struct {
 
 // clock reads up to when figures are complete.
 func (d *Dashboard) clock(r *request) (clock, error) {
-	t, err := d.figures.CompleteTo(r.Context())
-	if err != nil || t.IsZero() {
-		return clock{}, err
+	stand, err := d.figures.Stand(r.Context())
+	if err != nil || stand.CompleteTo.IsZero() {
+		return clock{stand: stand}, err
 	}
+	t := stand.CompleteTo
 	if t.After(r.now) {
 		t = r.now
 	}
-	c := clock{completeTo: t, completeDay: schema.DayOf(t, r.zone)}
+	c := clock{completeTo: t, stand: stand, completeDay: schema.DayOf(t, r.zone)}
 	c.lastWhole = period.Day(c.completeDay, -1)
 	return c, nil
 }

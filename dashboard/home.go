@@ -73,7 +73,7 @@ func (d *Dashboard) home(r *request) (reply, error) {
 	var o figures.Overview
 	s := newHomeSpans(r.today(), c.lastWhole)
 	if err == nil {
-		o, err = d.figures.Overview(r.Context(), p.ID, s.query)
+		o, err = d.figures.Overview(r.Context(), c.stand, p.ID, s.query)
 	}
 	if err != nil {
 		d.log.Warn("the figures do not answer", "err", err)

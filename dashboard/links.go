@@ -51,7 +51,7 @@ func (d *Dashboard) links(r *request) (reply, error) {
 	c, err := d.clock(r)
 	var found map[schema.LinkID]figures.Counts
 	if err == nil {
-		found, err = d.figures.Links(r.Context(), p.ID, ids, choice.Range)
+		found, err = d.figures.Links(r.Context(), c.stand, p.ID, ids, choice.Range)
 	}
 	status := http.StatusOK
 	if err != nil {

@@ -611,6 +611,62 @@ func TestAPageAsksClickHouseOnce(t *testing.T) {
 	f(team, "/conversions?state=held", 1)
 }
 
+func TestFiguresAreNotAskedForAgainBeforeTheyChange(t *testing.T) {
+	w := newWorld(t)
+	conn := &asking{Conn: w.conn}
+	opt := w.options()
+	opt.ClickHouse, opt.Now = conn, func() time.Time { return w.now }
+	d, err := New(opt)
+	w.must(err)
+	server := httptest.NewServer(d)
+	t.Cleanup(server.Close)
+	w.url = server.URL
+	stands := func(rollup, sales string) {
+		t.Helper()
+		w.must(w.client.HSet(t.Context(), schema.DefaultKeys.Rollup(), schema.RollupGeneration, rollup, schema.SalesGeneration, sales).Err())
+	}
+	t.Cleanup(func() {
+		w.must(w.client.HDel(context.WithoutCancel(t.Context()), schema.DefaultKeys.Rollup(), schema.RollupGeneration, schema.SalesGeneration).Err())
+	})
+	ada, eve := w.loggedIn("ada@example.com"), w.loggedIn("eve@example.com")
+	f := func(what string, v *visitor, path string, want int64) {
+		t.Helper()
+		before := conn.n.Load()
+		v.get(path).wants(t, what, http.StatusOK)
+		if got := conn.n.Load() - before; got != want {
+			t.Errorf("%s: %s asks %d times, want %d", what, path, got, want)
+		}
+	}
+	paths := []string{"/home", "/reporting", "/reporting?period=30-days", "/links", "/links?period=12-months"}
+	for _, path := range paths {
+		f("no generation is known", ada, path, 1)
+	}
+	stands("7", "8")
+	for _, path := range paths {
+		f("the first time", ada, path, 1)
+	}
+	first := ada.get("/home").body
+	for _, path := range paths {
+		f("again", ada, path, 0)
+	}
+	f("the same figures otherwise", ada, "/home?show=sold", 0)
+	f("the same figures as a file", ada, "/reporting.csv", 0)
+	if ada.get("/home").body != first {
+		t.Error("the page differs the second time")
+	}
+	f("somebody else", eve, "/home", 1)
+	if strings.Contains(eve.get("/reporting").body, count(w.sum(20251201, 20261123).Clicks)) {
+		t.Error("Eve is shown Ada's figures")
+	}
+	stands("7", "9")
+	f("a later attribution", ada, "/home", 1)
+	stands("10", "9")
+	f("a later rollup", ada, "/home", 1)
+	f("again", ada, "/home", 0)
+	w.now = w.now.Add(time.Minute)
+	f("a minute later", ada, "/home", 1)
+}
+
 func TestServeEndsInOrder(t *testing.T) {
 	w := newWorld(t)
 	noLeaks(t)

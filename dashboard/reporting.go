@@ -54,7 +54,7 @@ func (d *Dashboard) report(r *request) (rep report, wrong string, err error) {
 	if before.Empty() {
 		before = now
 	}
-	if rep.days, err = d.figures.Days(r.Context(), r.who.Partner.ID, now, before); err != nil {
+	if rep.days, err = d.figures.Days(r.Context(), rep.clock.stand, r.who.Partner.ID, now, before); err != nil {
 		return report{}, "", err
 	}
 	rep.sum = rep.days.Sum(now)

@@ -2,7 +2,7 @@
 // counters in Redis. It never reads the facts, and never mixes the two: a live number stands for
 // itself.
 //
-// A page asks ClickHouse once. Every question names one partner, but for those of the team's pages.
+// A page asks ClickHouse once, and a partner's page not again before the figures change. Every question names one partner, but for those of the team's pages.
 package figures
 
 import (
@@ -26,14 +26,57 @@ import (
 
 // Reader reads figures. It is safe for concurrent use.
 type Reader struct {
-	ch   driver.Conn
-	rdb  redis.UniversalClient
-	keys schema.Keys
+	ch    driver.Conn
+	rdb   redis.UniversalClient
+	keys  schema.Keys
+	cache *cache
 }
 
 // New returns a reader over open connections, which stay the caller's.
-func New(ch driver.Conn, rdb redis.UniversalClient, keys schema.Keys) *Reader {
-	return &Reader{ch: ch, rdb: rdb, keys: keys}
+func New(ch driver.Conn, rdb redis.UniversalClient, keys schema.Keys, now func() time.Time) *Reader {
+	return &Reader{ch: ch, rdb: rdb, keys: keys, cache: &cache{now: now}}
+}
+
+// Stand is which figures stand, and up to when they are complete.
+type Stand struct {
+	// CompleteTo is up to when the figures contain every hit that was answered and every report that was taken; the zero
+	// time when the last rollup, or the last attribution, has not said so. What has landed in ClickHouse is no answer: the
+	// figures may be behind it.
+	CompleteTo time.Time
+	generation string // changes with the figures; empty: not known
+}
+
+// Stand reads which figures stand. A question about a partner's figures is given it: the answers of one stand are alike,
+// are kept, and must not be changed.
+func (r *Reader) Stand(ctx context.Context) (Stand, error) {
+	said, err := r.rdb.HMGet(ctx, r.keys.Rollup(), schema.RollupCompleteTo, schema.SalesCompleteTo, schema.RollupGeneration, schema.SalesGeneration).Result()
+	if err != nil {
+		return Stand{}, fmt.Errorf("read up to when the figures are complete: %w", err)
+	}
+	var s Stand
+	rollup, known := said[2].(string)
+	sales, also := said[3].(string)
+	if known && also {
+		s.generation = rollup + " " + sales
+	}
+	var earliest int64
+	for i, v := range said[:2] {
+		text, ok := v.(string)
+		if !ok {
+			return s, nil
+		}
+		ms, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return Stand{}, fmt.Errorf("read up to when the figures are complete: %w", err)
+		}
+		if i == 0 || ms < earliest {
+			earliest = ms
+		}
+	}
+	if earliest > 0 {
+		s.CompleteTo = time.UnixMilli(earliest).UTC()
+	}
+	return s, nil
 }
 
 // row is what a question answers: figures of clicks, or of what was referred and sold in one currency. The rows of one
@@ -76,7 +119,16 @@ type OverviewSpans struct {
 var overviewSQL string
 
 // Overview reads the figures of a partner's first page.
-func (r *Reader) Overview(ctx context.Context, p schema.PartnerID, s OverviewSpans) (Overview, error) {
+func (r *Reader) Overview(ctx context.Context, stand Stand, p schema.PartnerID, s OverviewSpans) (Overview, error) {
+	type question struct {
+		partner schema.PartnerID
+		spans   OverviewSpans
+	}
+	return cached(ctx, r.cache, stand.generation, question{p, s}, func(ctx context.Context) (Overview, error) { return r.overview(ctx, p, s) },
+		func(o Overview) int { return len(o.Months) + len(o.Days) + len(o.Top) })
+}
+
+func (r *Reader) overview(ctx context.Context, p schema.PartnerID, s OverviewSpans) (Overview, error) {
 	var rows []struct {
 		Part string    `ch:"part"`
 		Date time.Time `ch:"date"`
@@ -119,7 +171,16 @@ func (r *Reader) Overview(ctx context.Context, p schema.PartnerID, s OverviewSpa
 var daysSQL string
 
 // Days reads a partner's days of two ranges.
-func (r *Reader) Days(ctx context.Context, p schema.PartnerID, now, before period.Range) (Days, error) {
+func (r *Reader) Days(ctx context.Context, stand Stand, p schema.PartnerID, now, before period.Range) (Days, error) {
+	type question struct {
+		partner     schema.PartnerID
+		now, before period.Range
+	}
+	return cached(ctx, r.cache, stand.generation, question{p, now, before}, func(ctx context.Context) (Days, error) { return r.days(ctx, p, now, before) },
+		func(d Days) int { return len(d) })
+}
+
+func (r *Reader) days(ctx context.Context, p schema.PartnerID, now, before period.Range) (Days, error) {
 	var rows []struct {
 		Day time.Time `ch:"day"`
 		row
@@ -147,7 +208,18 @@ var linksSQL string
 
 // Links reads the figures of some of a partner's links over a span. Link 0 has what came by no link: by coupons, claims
 // and the merchant's word.
-func (r *Reader) Links(ctx context.Context, p schema.PartnerID, ids []schema.LinkID, span period.Range) (map[schema.LinkID]Counts, error) {
+func (r *Reader) Links(ctx context.Context, stand Stand, p schema.PartnerID, ids []schema.LinkID, span period.Range) (map[schema.LinkID]Counts, error) {
+	type question struct {
+		partner schema.PartnerID
+		links   string
+		span    period.Range
+	}
+	return cached(ctx, r.cache, stand.generation, question{p, array(ids), span},
+		func(ctx context.Context) (map[schema.LinkID]Counts, error) { return r.links(ctx, p, ids, span) },
+		func(links map[schema.LinkID]Counts) int { return len(links) })
+}
+
+func (r *Reader) links(ctx context.Context, p schema.PartnerID, ids []schema.LinkID, span period.Range) (map[schema.LinkID]Counts, error) {
 	var rows []struct {
 		Link uint32 `ch:"link"`
 		row
@@ -167,34 +239,6 @@ func (r *Reader) Links(ctx context.Context, p schema.PartnerID, ids []schema.Lin
 		out[id] = out[id].Plus(row.counts())
 	}
 	return out, nil
-}
-
-// CompleteTo returns up to when the figures contain every hit that was answered and every report that was taken; the zero
-// time when the last rollup, or the last attribution, has not said so. What has landed in ClickHouse is no answer: the
-// figures may be behind it.
-func (r *Reader) CompleteTo(ctx context.Context) (time.Time, error) {
-	said, err := r.rdb.HMGet(ctx, r.keys.Rollup(), schema.RollupCompleteTo, schema.SalesCompleteTo).Result()
-	if err != nil {
-		return time.Time{}, fmt.Errorf("read up to when the figures are complete: %w", err)
-	}
-	var earliest int64
-	for i, v := range said {
-		s, ok := v.(string)
-		if !ok {
-			return time.Time{}, nil
-		}
-		ms, err := strconv.ParseInt(s, 10, 64)
-		if err != nil {
-			return time.Time{}, fmt.Errorf("read up to when the figures are complete: %w", err)
-		}
-		if i == 0 || ms < earliest {
-			earliest = ms
-		}
-	}
-	if earliest <= 0 {
-		return time.Time{}, nil
-	}
-	return time.UnixMilli(earliest).UTC(), nil
 }
 
 // Today returns a partner's clicks of the running day, as they arrive. It is not known while the live
