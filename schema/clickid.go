@@ -106,6 +106,12 @@ func (k ClickKey) tag(id ClickID) uint64 {
 	return siphash.Hash(binary.LittleEndian.Uint64(k[0:]), binary.LittleEndian.Uint64(k[8:]), b[:16])
 }
 
+// Sign returns the id with its tag under the key.
+func (k ClickKey) Sign(id ClickID) ClickID {
+	id.Tag = k.tag(id)
+	return id
+}
+
 // ClickKeys are the keys in use, newest first: ids are tagged with the first, accepted under any.
 type ClickKeys []ClickKey
 
@@ -138,7 +144,5 @@ func NewClickIDs(node string) *ClickIDs {
 
 // New returns the id of a click at the given time (milliseconds since 1970) on a link.
 func (g *ClickIDs) New(key ClickKey, at int64, link LinkID) ClickID {
-	id := ClickID{At: at, Link: link, Nonce: g.node | g.count.Add(1)&(1<<24-1)}
-	id.Tag = key.tag(id)
-	return id
+	return key.Sign(ClickID{At: at, Link: link, Nonce: g.node | g.count.Add(1)&(1<<24-1)})
 }

@@ -1,18 +1,15 @@
 package demo
 
 import (
-	"io"
-	"log/slog"
-	"net"
-	"net/http"
-	"net/url"
-	"strings"
+	"bytes"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"fairlead/redirector/enrich/enrichtest"
+	"fairlead/redirector/links"
 	"fairlead/schema"
 )
 
@@ -35,10 +32,43 @@ func traffic(t testing.TB) *Traffic {
 	return tr
 }
 
-func TestThePastIsTheSameHoweverOftenItIsTold(t *testing.T) {
-	src, err := newSource(traffic(t))
+// testKey signs the tests' clicks.
+var testKey = schema.StoredClickKey{ID: 1, Key: schema.ClickKey{1, 2, 3}}
+
+// past is a small program's past, told once: its clicks, and the records of its trade.
+func past(t testing.TB) (*source, *trade, [][]byte) {
+	t.Helper()
+	tr := traffic(t)
+	trade := newTrade(tr)
+	clicks, err := clicksOf(tr, testKey.Key, trade.see)
 	if err != nil {
 		t.Fatal(err)
+	}
+	trade.strangers()
+	var list []schema.Link
+	for _, p := range tr.Partners {
+		for _, l := range p.Links {
+			list = append(list, schema.Link{ID: l.ID, Partner: p.Partner, Slug: l.Slug, To: l.To})
+		}
+	}
+	view, err := links.Make(links.Contents{
+		Program: schema.Program{Homepage: "https://shop.example/", AllowedDomains: []string{"shop.example"}, Zone: "UTC", Param: "fl_click", Currency: "USD"},
+		Keys:    []schema.StoredClickKey{testKey}, Secret: schema.Secret{Customers: "0123456789abcdef"}, Links: slices.Values(list),
+	}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := trade.records(t.Context(), view, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return clicks, trade, records
+}
+
+func TestThePastIsTheSameHoweverOftenItIsTold(t *testing.T) {
+	src, _, records := past(t)
+	if _, _, again := past(t); !slices.EqualFunc(records, again, bytes.Equal) {
+		t.Error("told again, the shop reports otherwise")
 	}
 	read := func(from uint64, n int) (out []string) {
 		r, err := src.Reader(from)
@@ -72,11 +102,11 @@ func TestThePastIsTheSameHoweverOftenItIsTold(t *testing.T) {
 func TestThePastIsBelievable(t *testing.T) {
 	tr := traffic(t)
 	ids, months, total := map[uint64]bool{}, map[schema.Month]int{}, 0
-	ids24 := clickIDs{node: tr.Seed}
+	ids24 := clickIDs{node: tr.Seed, key: testKey.Key}
 	last := int64(0)
 	err := tr.Each(func(c *schema.Click) error {
 		total++
-		ids24.mark(c, uint64(total))
+		ids24.sign(c, uint64(total))
 		ids[c.Nonce] = true
 		months[schema.MonthOf(time.UnixMilli(c.At), tr.Zone)]++
 		if c.At >= tr.Until.UnixMilli() {
@@ -117,54 +147,61 @@ func TestShoppersComeFromWhereTheirNetworksAre(t *testing.T) {
 	}
 }
 
-func TestTheShopKeepsTheClickIDInAFirstPartyCookie(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func TestTheTradeIsBelievable(t *testing.T) {
+	src, trade, records := past(t)
+	shipped := reportsOf(trade.traffic.Seed, records)
+	if shipped.Node() == src.Node() {
+		t.Error("clicks and conversions are of one node")
+	}
+	r, err := shipped.Reader(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewShop(l, "fl_click", slog.New(slog.DiscardHandler))
-	served := make(chan error, 1)
-	go func() { served <- s.Serve() }()
-	defer func() {
-		if err := s.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
-	}()
-	get := func(path string) (*http.Response, string) {
-		t.Helper()
-		resp, err := http.Get(strings.TrimSuffix(s.URL(), "/") + path)
-		if err != nil {
+	defer r.Close()
+	kinds, invoices := map[schema.ConversionKind]int{}, map[string]int{}
+	direct, coupons, sold, back, last := 0, 0, int64(0), int64(0), int64(0)
+	for r.Next() {
+		var c schema.Conversion
+		if err := schema.DecodeConversion(&c, r.Record()); err != nil {
 			t.Fatal(err)
 		}
-		defer resp.Body.Close()
-		body, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
+		if c.ReceivedAt < last || c.ReceivedAt >= trade.traffic.Until.UnixMilli() {
+			t.Fatalf("%+v is out of its time", c)
 		}
-		return resp, string(body)
+		last = c.ReceivedAt
+		kinds[c.Kind]++
+		switch {
+		case c.Kind == schema.Refund:
+			if invoices[c.Invoice] == 0 {
+				t.Errorf("%+v gives back what was not bought", c)
+			}
+			back++
+			continue
+		case c.ClickState == schema.ClickNone:
+			direct++
+		case c.ClickState != schema.ClickGenuine || c.Partner == 0 || c.ClickedAt > c.OccurredAt:
+			t.Fatalf("%+v could not be credited by its click", c)
+		}
+		if c.Kind == schema.Sale {
+			invoices[c.Invoice]++
+			sold += c.Amount
+			coupons += len(c.Coupons)
+		}
 	}
-	resp, body := get("/products/mug?fl_click=abc")
-	if c := resp.Header.Get("Set-Cookie"); !strings.HasPrefix(c, "fl_click=abc;") {
-		t.Errorf("Set-Cookie %q", c)
-	}
-	if !strings.Contains(body, "<code>abc</code>") || !strings.Contains(body, "Harbour mug") {
-		t.Errorf("page %s", body)
-	}
-	if _, body := get("/?fl_click=" + url.QueryEscape(`"><script>`)); strings.Contains(body, "<script>") {
-		t.Error("a hostile click id reaches the page as markup")
-	}
-	if resp, _ := get("/nothing"); resp.StatusCode != http.StatusNotFound {
-		t.Errorf("an unknown page answers %s", resp.Status)
-	}
-	resp, err = http.PostForm(s.URL()+"products/mug/buy", nil)
-	if err != nil {
+	if err := r.Err(); err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	if body, _ := io.ReadAll(resp.Body); !strings.Contains(string(body), "Order 1001") {
-		t.Errorf("after Buy: %s", body)
+	t.Logf("%d clicks, %v, %d of nobody's, %d coupons, sold %d", src.total, kinds, direct, coupons, sold)
+	if leads := kinds[schema.Lead]; leads < int(src.total)/100 || leads > int(src.total)/20 {
+		t.Errorf("%d leads of %d clicks", leads, src.total)
+	}
+	if sales := kinds[schema.Sale]; sales < kinds[schema.Lead]/3 || sales > 2*kinds[schema.Lead] || len(invoices) == sales || sales-len(invoices) > sales/50 {
+		t.Errorf("%d sales of %d leads under %d invoices", sales, kinds[schema.Lead], len(invoices))
+	}
+	if refunds := kinds[schema.Refund]; refunds < kinds[schema.Sale]/50 || refunds > kinds[schema.Sale]/10 {
+		t.Errorf("%d refunds of %d sales", refunds, kinds[schema.Sale])
+	}
+	if direct == 0 || coupons == 0 {
+		t.Errorf("%d reports without a click, %d coupons", direct, coupons)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"fairlead/redirector/enrich"
+	"fairlead/redirector/links"
 	"fairlead/redirector/ship"
 	"fairlead/schema"
 	"fairlead/schema/directory"
@@ -29,6 +30,8 @@ type State struct {
 	Until    time.Time `json:"until"`    // the invented past ends here
 	Shop     string    `json:"shop"`     // host:port
 	Password string    `json:"password"` // of the demo's log-ins
+	KeyID    uint32    `json:"key_id"`   // of Key
+	Key      string    `json:"key"`      // API key of the shop; empty: there is none yet
 	Filled   bool      `json:"filled"`   // the past is in the stores
 }
 
@@ -40,6 +43,9 @@ func PartnerEmail() string { return email(partners[0]) }
 
 // PartnerSlug is that partner's personal link.
 func PartnerSlug() string { return partners[0].slug }
+
+// PartnerCoupon credits that partner.
+func PartnerCoupon() string { return codes[partners[0].slug] }
 
 func email(w who) string { return w.slug + "@demo.example" }
 
@@ -73,6 +79,9 @@ func Load(dir string, now time.Time, shop string) (State, error) {
 	return s, s.Save(dir)
 }
 
+// Home is the shop's home page.
+func (s State) Home() string { return "http://" + s.Shop + "/" }
+
 // Save stores the state, readable by its owner only.
 func (s State) Save(dir string) error {
 	data, err := json.MarshalIndent(s, "", "  ")
@@ -95,15 +104,28 @@ func password() string {
 // Program is the demo's program; shop is its homepage.
 func Program(seed schema.Program, shop string) schema.Program {
 	seed.Name = "Kiln & Quay Partners"
-	seed.Homepage = "http://" + shop + "/"
+	seed.Homepage = State{Shop: shop}.Home()
 	seed.AllowedDomains = []string{shop}
 	seed.Currency, seed.Zone = "USD", "America/Toronto"
 	seed.Demo = true
 	return seed
 }
 
-// Filler writes the demo's people and past through the product's own paths: the directory, and the
-// shipper that carries every click.
+// EnsureKey draws the shop's API key if there is none, and stores it with the state.
+func (s *State) EnsureKey(ctx context.Context, dir string, d *directory.Directory) error {
+	if s.Key != "" {
+		return nil
+	}
+	key, text, err := d.AddKey(ctx, directory.System, directory.NewAPIKey{Name: "demo shop"})
+	if err != nil {
+		return fmt.Errorf("draw the demo shop's API key: %w", err)
+	}
+	s.KeyID, s.Key = key.ID, text
+	return s.Save(dir)
+}
+
+// Filler writes the demo's people and past through the product's own paths: the directory, the desk that takes reports,
+// and the shippers that carry every click and conversion.
 type Filler struct {
 	CH        driver.Conn
 	Directory *directory.Directory
@@ -114,32 +136,76 @@ type Filler struct {
 	Progress func(done, total uint64)
 }
 
-// Fill enrols who is missing, ships what is missing, and returns how many clicks the demo has. It may be
-// called again after any interruption.
-func (f *Filler) Fill(ctx context.Context, s State) (clicks uint64, err error) {
+// Filled is how much the demo has.
+type Filled struct{ Clicks, Conversions uint64 }
+
+// Fill enrols who is missing and ships what is missing. It may be called again after any interruption.
+func (f *Filler) Fill(ctx context.Context, s State) (Filled, error) {
+	none := Filled{}
 	hash, err := directory.HashPassword(ctx, s.Password)
 	if err != nil {
-		return 0, err
+		return none, err
 	}
 	if err := f.admin(ctx, hash); err != nil {
-		return 0, err
+		return none, err
 	}
 	program, err := f.Directory.Program(ctx)
 	if err != nil {
-		return 0, err
+		return none, err
 	}
 	t := &Traffic{Seed: s.Seed, Until: s.Until, Zone: program.Location()}
 	if t.Networks, err = Networks(f.CountryDB); err != nil {
-		return 0, err
+		return none, err
 	}
 	if t.Partners, err = f.enrol(ctx, hash, program.Homepage, s.Until); err != nil {
-		return 0, err
+		return none, err
 	}
-	src, err := newSource(t)
+	view, key, err := f.view(ctx, program, t.Partners)
 	if err != nil {
-		return 0, err
+		return none, err
 	}
-	return src.total, f.ship(ctx, src)
+	trade := newTrade(t)
+	clicks, err := clicksOf(t, key, trade.see)
+	if err != nil {
+		return none, err
+	}
+	trade.strangers()
+	records, err := trade.records(ctx, view, s.KeyID)
+	if err != nil {
+		return none, err
+	}
+	reports := reportsOf(s.Seed, records)
+	if err := f.shipClicks(ctx, clicks); err != nil {
+		return none, err
+	}
+	return Filled{Clicks: clicks.total, Conversions: reports.total}, f.shipReports(ctx, reports)
+}
+
+// view is the directory as redirectors see it, and the key that signs the past: the first one, which is the same
+// whenever a fill is taken up again.
+func (f *Filler) view(ctx context.Context, program schema.Program, partners []Enrolled) (*links.View, schema.ClickKey, error) {
+	keys, err := f.Directory.AllClickKeys(ctx)
+	if err != nil {
+		return nil, schema.ClickKey{}, err
+	}
+	customers, err := f.Directory.CustomerKey(ctx)
+	if err != nil {
+		return nil, schema.ClickKey{}, err
+	}
+	list := func(yield func(schema.Link) bool) {
+		for _, p := range partners {
+			for _, l := range p.Links {
+				if !yield(schema.Link{ID: l.ID, Partner: p.Partner, Slug: l.Slug, To: l.To}) {
+					return
+				}
+			}
+		}
+	}
+	view, err := links.Make(links.Contents{Program: program, Keys: keys, Secret: schema.Secret{Customers: customers}, Links: list}, true)
+	if err != nil {
+		return nil, schema.ClickKey{}, fmt.Errorf("see the demo's links as a redirector does: %w", err)
+	}
+	return view, keys[len(keys)-1].Key, nil
 }
 
 // admin adds the demo's admin if there is none.
@@ -196,6 +262,12 @@ func (f *Filler) enrolOne(ctx context.Context, w who, hash, homepage string, unt
 			return e, err
 		}
 	}
+	if code := codes[w.slug]; code != "" {
+		_, err := f.Directory.AddCoupons(ctx, directory.System, e.Partner, []string{code}, joined)
+		if err != nil && directory.CodeOf(err) != directory.Conflict { // there already
+			return e, err
+		}
+	}
 	return e, f.link(ctx, &e, homepage)
 }
 
@@ -222,9 +294,9 @@ func (f *Filler) link(ctx context.Context, e *Enrolled, homepage string) error {
 	return nil
 }
 
-// ship carries the past into ClickHouse as a redirector ships its journal. The live counters are made
+// shipClicks carries the clicks into ClickHouse as a redirector ships its journal. The live counters are made
 // from there when the aggregator first runs.
-func (f *Filler) ship(ctx context.Context, src *source) error {
+func (f *Filler) shipClicks(ctx context.Context, src *source) error {
 	facts := ship.NewClickHouse(f.CH, ship.ClickHouseOptions{Source: src, Enrich: f.Enrich, Closed: true, MaxRows: 50_000, Logger: f.Log})
 	done := make(chan struct{})
 	watched := make(chan struct{})
@@ -248,5 +320,14 @@ func (f *Filler) ship(ctx context.Context, src *source) error {
 		return fmt.Errorf("store the demo's clicks: %w", err)
 	}
 	f.Progress(src.total, src.total)
+	return nil
+}
+
+// shipReports does the same with what the shop reported.
+func (f *Filler) shipReports(ctx context.Context, src *source) error {
+	facts := ship.NewConversions(f.CH, ship.ClickHouseOptions{Source: src, Closed: true, Logger: f.Log})
+	if err := facts.Drain(ctx); err != nil {
+		return fmt.Errorf("store the demo's conversions: %w", err)
+	}
 	return nil
 }

@@ -24,28 +24,35 @@ type channel struct {
 	countries string // two letters each, the more often the more likely
 	bots      float64
 	subs      []string
+	signsUp   float64 // of the people who click
+	buys      float64 // of those who sign up
 }
 
 var (
 	blog = channel{
 		referrers: []string{"", "https://www.google.com/", "https://duckduckgo.com/", "https://slowkitchen.example/best-mugs", "https://slowkitchen.example/gift-guide"},
 		mobile:    .45, countries: "CACACAUSUSUSUSGBAUNZ", bots: .07, subs: []string{"", "", "sidebar", "article"},
+		signsUp: .034, buys: .62,
 	}
 	social = channel{
 		referrers: []string{"", "", "https://l.instagram.com/", "https://www.tiktok.com/", "https://out.reddit.com/", "https://t.co/"},
 		mobile:    .88, countries: "USUSUSCACAGBBRMXDEFR", bots: .11, subs: []string{"", "bio", "story", "reel"},
+		signsUp: .012, buys: .44,
 	}
 	newsletter = channel{
 		referrers: []string{"", "", "", "https://mail.google.com/", "https://outlook.live.com/"},
 		mobile:    .55, countries: "CACAUSUSUSGBIENL", bots: .16, subs: []string{"", "issue-41", "issue-42", "footer"},
+		signsUp: .047, buys: .7,
 	}
 	video = channel{
 		referrers: []string{"https://www.youtube.com/", "https://www.youtube.com/", "", "https://www.google.com/"},
 		mobile:    .62, countries: "USUSUSINDEFRBRJPGBCA", bots: .05, subs: []string{"", "description", "pinned"},
+		signsUp: .021, buys: .5,
 	}
 	coupons = channel{
 		referrers: []string{"https://www.google.com/", "https://www.bing.com/", "https://dealdrawer.example/kiln-quay"},
 		mobile:    .5, countries: "USUSUSUSCAGBDE", bots: .22, subs: []string{""},
+		signsUp: .028, buys: .83,
 	}
 )
 
@@ -72,6 +79,24 @@ var partners = []who{
 	{"Noor Haddad", "noor", 9, 2, .5, social, nil},
 	{"Quiet Desk", "quiet-desk", 6, 1, .8, newsletter, nil},
 }
+
+// codes are the coupons of partners, by slug.
+var codes = map[string]string{"ada": "ADA10", "deal-drawer": "DRAWER10", "petit-four": "PETIT10"}
+
+// selfish is the slug of the partner who once bought by a link of their own.
+const selfish = "olive-ash"
+
+// Names of customers: of their e-mail addresses a keyed hash is kept, and nothing of them otherwise.
+var (
+	givenNames = []string{
+		"mara", "tomas", "ines", "noel", "yuki", "amara", "felix", "greta", "hassan", "ivy", "joan", "kofi", "lena", "milo", "nadia", "oskar",
+		"priya", "quinn", "rosa", "sami", "tess", "ugo", "vera", "wim", "xenia", "yara", "zoe", "abel", "bianca", "casper",
+	}
+	familyNames = []string{
+		"olsen", "marchetti", "okoye", "lindgren", "tanaka", "dubois", "castro", "haddad", "novak", "fischer", "byrne", "silva", "kaur",
+		"moreau", "jensen", "rossi", "nguyen", "walker", "petrov", "sato", "costa", "weber", "martin", "ferrari", "park", "murphy",
+	}
+)
 
 // weighted is a choice with how often it is made.
 type weighted struct {

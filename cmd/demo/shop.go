@@ -5,13 +5,19 @@ package demo
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"html/template"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -21,48 +27,64 @@ var pages embed.FS
 
 var templates = template.Must(template.ParseFS(pages, "pages/*.html"))
 
-// clickCookie keeps the click id on the shop's own domain, as /fairlead.js will do for a merchant.
-const clickCookie = "fl_click"
+const (
+	clickCookie    = "fl_click"    // /fairlead.js keeps it on the shop's own domain
+	customerCookie = "kq_customer" // the shop's own: who signed up or bought here
+	shopCurrency   = "USD"
+)
 
 // Product is something the shop sells.
 type Product struct {
-	Slug, Name, Line, Price, Hue string
+	Slug, Name, Line, Hue string
+	Minor                 int64 // price in minor units
 }
+
+// Price is the price as people read it.
+func (p Product) Price() string { return fmt.Sprintf("$%d.%02d", p.Minor/100, p.Minor%100) }
 
 var products = []Product{
-	{"mug", "Harbour mug", "Stoneware, 300 ml, glazed by hand in sea green.", "$24.00", "172"},
-	{"teapot", "Pilot teapot", "For four cups and a long afternoon.", "$49.00", "212"},
-	{"bowl", "Tide bowl", "Deep enough for soup, shallow enough for everything else.", "$32.00", "28"},
-	{"gift-card", "Gift card", "They choose, you are thanked.", "$50.00", "340"},
+	{"mug", "Harbour mug", "Stoneware, 300 ml, glazed by hand in sea green.", "172", 2400},
+	{"teapot", "Pilot teapot", "For four cups and a long afternoon.", "212", 4900},
+	{"bowl", "Tide bowl", "Deep enough for soup, shallow enough for everything else.", "28", 3200},
+	{"gift-card", "Gift card", "They choose, you are thanked.", "340", 5000},
 }
 
-// Shop is the demo program's homepage: a home page, product pages, a sign-up and a purchase. It listens
-// on loopback and keeps nothing.
+// Shop is the demo program's homepage: a home page, product pages, a sign-up and a purchase, which it reports as any
+// merchant does: /fairlead.js keeps the click id, and the shop's server tells the track API. It listens on loopback and
+// keeps nothing.
 type Shop struct {
 	listener net.Listener
 	server   *http.Server
-	param    string
-	orders   atomic.Int64
+	edge     string // origin of the redirector
+	reporter reporter
+	last     atomic.Int64 // number of the last order
 }
 
-// NewShop serves the shop on an open listener. param is the query parameter that carries the click id.
-func NewShop(l net.Listener, param string, log *slog.Logger) *Shop {
-	s := &Shop{listener: l, param: param}
-	s.orders.Store(1000)
+// NewShop serves the shop on an open listener. It reports to the redirector at a URL under an API key.
+func NewShop(l net.Listener, redirector, key string, log *slog.Logger) (*Shop, error) {
+	u, err := url.Parse(redirector)
+	if err != nil || u.Host == "" {
+		return nil, fmt.Errorf("the redirector's URL %q is not a web address", redirector)
+	}
+	s := &Shop{
+		listener: l, edge: u.Scheme + "://" + u.Host,
+		reporter: reporter{base: strings.TrimSuffix(redirector, "/"), key: key, client: &http.Client{Timeout: 10 * time.Second}},
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.home)
 	mux.HandleFunc("GET /products/{slug}", s.product)
 	mux.HandleFunc("GET /signup", s.signup)
 	mux.HandleFunc("POST /signup", s.signedUp)
 	mux.HandleFunc("POST /products/{slug}/buy", s.buy)
-	mux.HandleFunc("GET /style.css", s.style)
+	mux.HandleFunc("GET /style.css", s.file)
+	mux.HandleFunc("GET /shop.js", s.file)
 	mux.HandleFunc("GET /", s.missing)
 	s.server = &http.Server{
-		Handler:           s.keepClick(http.NewCrossOriginProtection().Handler(mux)),
+		Handler:           s.guard(http.NewCrossOriginProtection().Handler(mux)),
 		ReadHeaderTimeout: 5 * time.Second,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-	return s
+	return s, nil
 }
 
 // URL is the shop's home page.
@@ -77,36 +99,34 @@ func (s *Shop) Serve() error {
 }
 
 // Close stops the shop once open requests are answered or ctx is done.
-func (s *Shop) Close(ctx context.Context) error { return s.server.Shutdown(ctx) }
+func (s *Shop) Close(ctx context.Context) error {
+	defer s.reporter.client.CloseIdleConnections()
+	return s.server.Shutdown(ctx)
+}
 
 // view is what every page of the shop is given.
 type view struct {
 	Title    string
+	Edge     string // where /fairlead.js is
 	Products []Product
 	Product  Product
-	Click    string // the click id that brought the shopper, if one did
-	Order    int64
+	Order    string
 	Email    string
+	Told     *told
 }
 
-// keepClick moves a click id from the address into a first-party cookie.
-func (s *Shop) keepClick(next http.Handler) http.Handler {
+// guard sets the headers of every page: it runs the shop's scripts and /fairlead.js, which talks to the redirector.
+func (s *Shop) guard(next http.Handler) http.Handler {
+	policy := "default-src 'none'; style-src 'self'; script-src 'self' " + s.edge + "; connect-src " + s.edge + "; form-action 'self'; frame-ancestors 'none'"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if id := r.URL.Query().Get(s.param); id != "" && len(id) <= 64 {
-			http.SetCookie(w, &http.Cookie{
-				Name: clickCookie, Value: id, Path: "/", MaxAge: 90 * 24 * 3600,
-				SameSite: http.SameSiteLaxMode,
-			})
-			r.AddCookie(&http.Cookie{Name: clickCookie, Value: id})
-		}
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'")
+		w.Header().Set("Content-Security-Policy", policy)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		next.ServeHTTP(w, r)
 	})
 }
 
 func (s *Shop) home(w http.ResponseWriter, r *http.Request) {
-	s.render(w, r, http.StatusOK, "home.html", view{Title: "Kiln & Quay", Products: products})
+	s.render(w, http.StatusOK, "home.html", view{Title: "Kiln & Quay", Products: products})
 }
 
 func (s *Shop) product(w http.ResponseWriter, r *http.Request) {
@@ -115,39 +135,83 @@ func (s *Shop) product(w http.ResponseWriter, r *http.Request) {
 		s.missing(w, r)
 		return
 	}
-	s.render(w, r, http.StatusOK, "product.html", view{Title: p.Name, Product: p})
+	s.render(w, http.StatusOK, "product.html", view{Title: p.Name, Product: p})
 }
 
+// buy takes an order and reports it, under the id by which the shop knows the customer.
 func (s *Shop) buy(w http.ResponseWriter, r *http.Request) {
 	p, ok := find(r.PathValue("slug"))
 	if !ok {
 		s.missing(w, r)
 		return
 	}
-	s.render(w, r, http.StatusOK, "thanks.html", view{Title: "Thank you", Product: p, Order: s.orders.Add(1)})
+	customer := cookie(r, customerCookie)
+	if customer == "" {
+		customer = "kq-guest-" + rand.Text()[:12]
+		remember(w, customer)
+	}
+	order := s.order()
+	told := s.reporter.tell(r.Context(), "/track/sale", map[string]any{
+		"customerExternalId": customer, "clickId": cookie(r, clickCookie), "amount": p.Minor, "currency": strings.ToLower(shopCurrency),
+		"invoiceId": order, "metadata": map[string]any{"product": p.Slug},
+	})
+	s.render(w, http.StatusOK, "thanks.html", view{Title: "Thank you", Product: p, Order: order, Told: told})
+}
+
+// order draws the number of an order: the time, so that no number comes again after a restart.
+func (s *Shop) order() string {
+	for {
+		last := s.last.Load()
+		next := max(last+1, time.Now().UnixMilli())
+		if s.last.CompareAndSwap(last, next) {
+			return "KQ-" + strings.ToUpper(strconv.FormatInt(next, 36))
+		}
+	}
 }
 
 func (s *Shop) signup(w http.ResponseWriter, r *http.Request) {
-	s.render(w, r, http.StatusOK, "signup.html", view{Title: "Sign up"})
+	s.render(w, http.StatusOK, "signup.html", view{Title: "Sign up"})
 }
 
+// signedUp takes a sign-up and reports it. Whoever signs up with one address is one customer.
 func (s *Shop) signedUp(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
-	s.render(w, r, http.StatusOK, "welcome.html", view{Title: "Welcome", Email: r.FormValue("email")})
+	email := strings.TrimSpace(r.FormValue("email"))
+	sum := sha256.Sum256([]byte(strings.ToLower(email)))
+	customer := "kq-" + hex.EncodeToString(sum[:6])
+	remember(w, customer)
+	told := s.reporter.tell(r.Context(), "/track/lead", map[string]any{
+		"clickId": cookie(r, clickCookie), "eventName": "Sign up", "customerExternalId": customer, "customerEmail": email,
+	})
+	s.render(w, http.StatusOK, "welcome.html", view{Title: "Welcome", Email: email, Told: told})
+}
+
+// remember keeps who the visitor is to the shop.
+func remember(w http.ResponseWriter, customer string) {
+	http.SetCookie(w, &http.Cookie{
+		Name: customerCookie, Value: customer, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// cookie returns a cookie's value; empty where there is none, or none that the shop or /fairlead.js wrote.
+func cookie(r *http.Request, name string) string {
+	c, err := r.Cookie(name)
+	if err != nil || len(c.Value) > 64 {
+		return ""
+	}
+	return c.Value
 }
 
 func (s *Shop) missing(w http.ResponseWriter, r *http.Request) {
-	s.render(w, r, http.StatusNotFound, "missing.html", view{Title: "Not here"})
+	s.render(w, http.StatusNotFound, "missing.html", view{Title: "Not here"})
 }
 
-func (s *Shop) style(w http.ResponseWriter, r *http.Request) {
-	http.ServeFileFS(w, r, pages, "pages/style.css")
+func (s *Shop) file(w http.ResponseWriter, r *http.Request) {
+	http.ServeFileFS(w, r, pages, "pages"+r.URL.Path)
 }
 
-func (s *Shop) render(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
-	for _, c := range r.CookiesNamed(clickCookie) {
-		v.Click = c.Value
-	}
+func (s *Shop) render(w http.ResponseWriter, status int, name string, v view) {
+	v.Edge = s.edge
 	var b bytes.Buffer
 	if err := templates.ExecuteTemplate(&b, name, v); err != nil {
 		http.Error(w, "this page could not be made: "+err.Error(), http.StatusInternalServerError)

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"sync"
@@ -11,22 +12,56 @@ import (
 	"fairlead/schema"
 )
 
-// source offers the demo's past to the shippers as if it were a journal: the same clicks get the same
+// source offers a part of the demo's past to the shippers as if it were a journal: the same records get the same
 // (node, seq) however often they are asked for, so that a fill that was cut short adds only what is missing.
 type source struct {
-	traffic *Traffic
-	node    string
-	total   uint64
+	node  string
+	total uint64
+	// walk yields the records from a seq on. A record is the reader's until the next.
+	walk func(from uint64, yield func(seq uint64, record []byte) error) error
 
 	mu      sync.Mutex
 	cursors map[string]uint64 // guarded by mu
 }
 
-// newSource walks through the traffic once to count it.
-func newSource(t *Traffic) (*source, error) {
-	s := &source{traffic: t, node: fmt.Sprintf("%016x", t.Seed), cursors: map[string]uint64{}}
-	err := t.Each(func(*schema.Click) error { s.total++; return nil })
+// clicksOf offers the clicks, signed under a key. It walks through the traffic once to count it, and shows every click
+// to see.
+func clicksOf(t *Traffic, key schema.ClickKey, see func(c *schema.Click, seq uint64)) (*source, error) {
+	ids := clickIDs{node: t.Seed, key: key}
+	s := &source{node: fmt.Sprintf("%016x", t.Seed), cursors: map[string]uint64{}}
+	s.walk = func(from uint64, yield func(uint64, []byte) error) error {
+		var seq uint64
+		var buf []byte
+		return t.Each(func(c *schema.Click) error {
+			if seq++; seq < from {
+				return nil
+			}
+			ids.sign(c, seq)
+			buf = schema.AppendClick(buf[:0], c)
+			return yield(seq, buf)
+		})
+	}
+	err := t.Each(func(c *schema.Click) error {
+		s.total++
+		ids.sign(c, s.total)
+		see(c, s.total)
+		return nil
+	})
 	return s, err
+}
+
+// reportsOf offers the records of conversions, as those of a node of their own.
+func reportsOf(seed uint64, records [][]byte) *source {
+	s := &source{node: fmt.Sprintf("%016x", ^seed), total: uint64(len(records)), cursors: map[string]uint64{}}
+	s.walk = func(from uint64, yield func(uint64, []byte) error) error {
+		for seq := from; seq <= s.total; seq++ {
+			if err := yield(seq, records[seq-1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return s
 }
 
 func (s *source) Appended() uint64 { return s.total }
@@ -59,16 +94,16 @@ func (s *source) Advance(sink string, seq uint64) error {
 
 // Renew is refused: another program's demo stands in this store.
 func (s *source) Renew(from uint64, reason string) error {
-	return fmt.Errorf("the store holds other clicks of demo %s from %d on (%s); delete the demo's folder and start again", s.node, from, reason)
+	return fmt.Errorf("the store holds other records of demo %s from %d on (%s); delete the demo's folder and start again", s.node, from, reason)
 }
 
 func (s *source) Reader(from uint64) (ship.Reader, error) {
-	r := &reader{source: s, from: from}
+	r := &reader{source: s, from: max(from, 1)}
 	r.next, r.stop = iter.Pull(r.records)
 	return r, nil
 }
 
-// reader walks the traffic; the entry it stands on is in seq and rec.
+// reader walks the source; the entry it stands on is in seq and rec.
 type reader struct {
 	source *source
 	from   uint64
@@ -80,21 +115,12 @@ type reader struct {
 }
 
 // errStopped ends a walk whose reader was closed.
-var errStopped = fmt.Errorf("stopped")
+var errStopped = errors.New("stopped")
 
 func (r *reader) records(yield func([]byte) bool) {
-	ids := clickIDs{node: r.source.traffic.Seed}
-	var seq uint64
-	var buf []byte
-	err := r.source.traffic.Each(func(c *schema.Click) error {
-		seq++
-		if seq < r.from {
-			return nil
-		}
-		ids.mark(c, seq)
-		buf = schema.AppendClick(buf[:0], c)
+	err := r.source.walk(r.from, func(seq uint64, record []byte) error {
 		r.seq = seq
-		if !yield(buf) {
+		if !yield(record) {
 			return errStopped
 		}
 		return nil
@@ -117,11 +143,14 @@ func (r *reader) Gap() (journal.Gap, bool) { return journal.Gap{}, false }
 func (r *reader) Err() error               { return r.err }
 func (r *reader) Close() error             { r.stop(); return nil }
 
-// clickIDs gives the past its click ids. They were never given out, so no conversion can claim them: the
-// tag is a hash, not a signature.
-type clickIDs struct{ node uint64 }
+// clickIDs gives the past its click ids: the program's own, so that what is reported under them is attributed as
+// everything is.
+type clickIDs struct {
+	node uint64
+	key  schema.ClickKey
+}
 
-func (ids clickIDs) mark(c *schema.Click, seq uint64) {
+func (ids clickIDs) sign(c *schema.Click, seq uint64) {
 	c.Nonce = ids.node<<24&0xffffff000000 | seq&0xffffff
-	c.Tag = (seq ^ ids.node) * 0x9e3779b97f4a7c15
+	c.Tag = ids.key.Sign(c.ID()).Tag
 }

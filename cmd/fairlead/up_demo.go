@@ -49,17 +49,19 @@ func (u *up) openShop() error {
 	return err
 }
 
-// serveShop serves the demo's shop.
+// serveShop serves the demo's shop, which reports under an API key of its own.
 func (u *up) serveShop(ctx context.Context, d *deployment, failed chan<- error) error {
 	if !u.demo {
 		return nil
 	}
 	began := time.Now()
-	p, err := d.Directory.Program(ctx)
+	if err := u.demoState.EnsureKey(ctx, u.config.Dir, d.Directory); err != nil {
+		return err
+	}
+	shop, err := demo.NewShop(u.shopListener, d.RedirectorURL, u.demoState.Key, u.log)
 	if err != nil {
 		return err
 	}
-	shop := demo.NewShop(u.shopListener, p.Param, u.log)
 	go func() {
 		if err := shop.Serve(); err != nil {
 			failed <- err
@@ -122,7 +124,7 @@ func (u *up) fillDemo(ctx context.Context, d *deployment, data *enrich.Data) err
 			bar.Set64(int64(done))
 		},
 	}
-	clicks, err := f.Fill(ctx, u.demoState)
+	filled, err := f.Fill(ctx, u.demoState)
 	bar.Finish()
 	if err != nil {
 		return err
@@ -131,7 +133,7 @@ func (u *up) fillDemo(ctx context.Context, d *deployment, data *enrich.Data) err
 	if err := u.demoState.Save(u.config.Dir); err != nil {
 		return err
 	}
-	u.announce("demo", fmt.Sprintf("%d clicks of 12 months", clicks), began)
+	u.announce("demo", fmt.Sprintf("%d clicks, %d conversions of a year", filled.Clicks, filled.Conversions), began)
 	return nil
 }
 
@@ -155,6 +157,8 @@ func (u *up) firstMinutes(ctx context.Context, d *deployment) error {
 		line("a link", "%s/%s", d.RedirectorURL, demo.PartnerSlug())
 		line("partner", "%s  %s  %s", d.DashboardURL, demo.PartnerEmail(), u.demoState.Password)
 		line("admin", "%s  %s  %s", d.DashboardURL, demo.AdminEmail, u.demoState.Password)
+		line("API key", "%s", u.demoState.Key)
+		line("a sale", "%s", firstSale(d.RedirectorURL, u.demoState.Key))
 	} else {
 		line("dashboard", "%s", d.DashboardURL)
 		has, err := d.Directory.HasAdmin(ctx)
@@ -173,6 +177,13 @@ func (u *up) firstMinutes(ctx context.Context, d *deployment) error {
 	line("analyst", "%s and %s, after fairlead analyst add --name eva%s", d.Config.ClickHouse.HTTPURL, d.Config.ClickHouse.Addrs[0], u.dirFlag())
 	fmt.Fprintf(u.out, "\nCtrl-C stops everything.\n")
 	return nil
+}
+
+// firstSale is a command that reports a sale; the coupon credits the partner whose log-in stands above it.
+func firstSale(redirector, key string) string {
+	return fmt.Sprintf(`curl -sS %s/track/sale -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' `+
+		`-d '{"customerExternalId":"you","amount":4900,"currency":"usd","invoiceId":"first-'$(date +%%s)'","coupon":"%s"}'`,
+		redirector, key, demo.PartnerCoupon())
 }
 
 // dirFlag is the flag that makes another command find this deployment.
