@@ -27,11 +27,10 @@ const (
 	ScopeTrack    Scope = "track"    // report leads, sales and refunds
 	ScopePostback Scope = "postback" // report in the trackers' dialect, with the key in the address
 	ScopeBrowser  Scope = "browser"  // report leads from a page of the allowed domains: everybody can read this key
-	ScopeRead     Scope = "read"     // read traces and figures
 )
 
 // Scopes lists the scopes.
-func Scopes() []Scope { return []Scope{ScopeTrack, ScopePostback, ScopeBrowser, ScopeRead} }
+func Scopes() []Scope { return []Scope{ScopeTrack, ScopePostback, ScopeBrowser} }
 
 // APIKey is a key that a merchant's systems report with. The key itself is shown once and never stored.
 type APIKey struct {

@@ -56,7 +56,7 @@ func keyAdd(open opener) *cobra.Command {
 		Short: "Draw an API key; it is shown now and never again",
 		Long: "Draw an API key. It is shown now and never again: Fairlead keeps its hash.\n\n" +
 			"Scopes: track (report leads, sales and refunds; the default), postback (report as trackers do, with the key in the\n" +
-			"address), browser (leads from pages of the allowed domains; everybody can read such a key), read (traces and figures).\n" +
+			"address), browser (leads from pages of the allowed domains; everybody can read such a key).\n" +
 			"What a test key reports is traced and never counted or paid.",
 		Args: cobra.NoArgs,
 		RunE: on(open, func(c *cobra.Command, d *deployment, _ []string) error {
@@ -81,7 +81,7 @@ func keyAdd(open opener) *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&n.Name, "name", "", "what or whom it is for")
-	f.StringSliceVar(&scopes, "scope", nil, "what it may do: track, postback, browser, read (default track)")
+	f.StringSliceVar(&scopes, "scope", nil, "what it may do: track, postback, browser (default track)")
 	f.StringVar(&expires, "expires", "", "until when it works: 2027-01-31, or 2027-01-31T12:00:00Z (default for ever)")
 	f.BoolVar(&n.Test, "test", false, "what it reports is a test")
 	return needs(a.flag(c), "name")

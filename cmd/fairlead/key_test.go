@@ -57,7 +57,7 @@ func TestAPIKeysFromTheShell(t *testing.T) {
 	}
 	o.fails("There is no API key 9", "key", "revoke", "9")
 	o.fails(`"one" is not the number of an API key`, "key", "revoke", "one")
-	o.fails(`There is no scope "all"; there are track, postback, browser, read`, "key", "add", "--name", "x", "--scope", "all")
+	o.fails(`There is no scope "all"; there are track, postback, browser.`, "key", "add", "--name", "x", "--scope", "all")
 	o.fails("it has no other scope", "key", "add", "--name", "x", "--scope", "browser,track")
 	o.fails(`--expires: "soon" is neither a day such as 2027-01-31`, "key", "add", "--name", "x", "--expires", "soon")
 	o.fails("would have expired already", "key", "add", "--name", "x", "--expires", "2020-01-31")

@@ -23,7 +23,7 @@ func TestAnAPIKeyIsShownOnceAndStoredAsAHash(t *testing.T) {
 	if k.Name != "shop" || k.Hash != schema.HashAPIKey(text) || !strings.HasSuffix(text, k.Hint) || !slices.Equal(k.Scopes, []schema.Scope{schema.ScopeTrack}) || !k.ExpiresAt.Equal(expires) {
 		t.Errorf("got %+v", k)
 	}
-	test, testText, err := w.AddKey(ctx, CLI, NewAPIKey{Name: "try", Test: true, Scopes: []schema.Scope{schema.ScopeRead, schema.ScopeTrack, schema.ScopeRead}})
+	test, testText, err := w.AddKey(ctx, CLI, NewAPIKey{Name: "try", Test: true, Scopes: []schema.Scope{schema.ScopePostback, schema.ScopeTrack, schema.ScopePostback}})
 	if err != nil || !strings.HasPrefix(testText, "fl_test_") || len(test.Scopes) != 2 || test.ID == k.ID {
 		t.Errorf("a test key: got %+v, %v", test, err)
 	}
