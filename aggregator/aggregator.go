@@ -23,6 +23,7 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"fairlead/aggregator/attribute"
+	"fairlead/aggregator/courier"
 	"fairlead/aggregator/live"
 	"fairlead/aggregator/rollup"
 	"fairlead/aggregator/verify"
@@ -43,7 +44,10 @@ type Options struct {
 	HealDirectory func(ctx context.Context) (int, error)
 	// ClaimArrived is told that the customer of a waiting referral claim has arrived.
 	ClaimArrived func(ctx context.Context, claim uint32) error
-	Now          func() time.Time // time.Now when nil
+	// Endpoints knows which merchants' and partners' endpoints are told of decisions, and Sender sends to them. Nil: nobody is told.
+	Endpoints courier.Endpoints
+	Sender    courier.Sender
+	Now       func() time.Time // time.Now when nil
 }
 
 // Off is the schedule of a job that runs only when asked for.
@@ -53,6 +57,7 @@ const Off = "off"
 const (
 	JobRollup    = "rollup"    // figures of what was shipped
 	JobAttribute = "attribute" // who is credited for what was reported, and the figures of that
+	JobDeliver   = "deliver"   // what was decided, told to merchants and partners
 	JobHeal      = "heal"      // the directory and the live counters in Redis, where they lack something
 	JobVerify    = "verify"    // everything counted anew
 )
@@ -83,12 +88,20 @@ func (a *Aggregator) table() []*job {
 	})
 	counters := live.New(live.Options{ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Logger: opt.Logger, Now: opt.Now})
 	check := verify.New(verify.Options{ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Rollup: rollups, Attribute: credits, Logger: opt.Logger, Now: opt.Now})
-	return []*job{
+	jobs := []*job{
 		{name: JobHeal, spec: "@every 10s", atStart: true, limit: time.Hour, run: heal(opt.HealDirectory, counters)},
 		{name: JobRollup, spec: "* * * * *", atStart: true, limit: time.Hour, run: rollUp(rollups)},
 		{name: JobAttribute, spec: "@every 10s", atStart: true, limit: time.Hour, run: credit(credits)},
 		{name: JobVerify, spec: "30 3 * * *", limit: 6 * time.Hour, run: a.verify(check)},
 	}
+	if opt.Endpoints == nil {
+		return jobs
+	}
+	tells := courier.New(courier.Options{
+		ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Endpoints: opt.Endpoints, Sender: opt.Sender,
+		Logger: opt.Logger, Metrics: opt.Metrics, Now: opt.Now,
+	})
+	return append(jobs, &job{name: JobDeliver, spec: "@every 5s", atStart: true, limit: time.Hour, run: deliver(tells)})
 }
 
 // schedule reads the schedules and enters the jobs.

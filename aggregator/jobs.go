@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fairlead/aggregator/attribute"
+	"fairlead/aggregator/courier"
 	"fairlead/aggregator/live"
 	"fairlead/aggregator/lock"
 	"fairlead/aggregator/rollup"
@@ -32,6 +33,17 @@ func rollUp(r *rollup.Rollup) func(context.Context) (result, error) {
 func credit(a *attribute.Attribute) func(context.Context) (result, error) {
 	return func(ctx context.Context) (result, error) {
 		report, err := a.Run(ctx)
+		if report.Skipped {
+			return nil, err
+		}
+		return report, err
+	}
+}
+
+// deliver is the job deliver.
+func deliver(c *courier.Courier) func(context.Context) (result, error) {
+	return func(ctx context.Context) (result, error) {
+		report, err := c.Run(ctx)
 		if report.Skipped {
 			return nil, err
 		}

@@ -33,6 +33,7 @@ type Config struct {
 	Redis       Redis       `mapstructure:"redis"`
 	Data        Data        `mapstructure:"data"`
 	Aggregator  Aggregator  `mapstructure:"aggregator"`
+	Deliveries  Deliveries  `mapstructure:"deliveries"`
 	Program     Program     `mapstructure:"program"`
 }
 
@@ -150,6 +151,12 @@ type Data struct {
 // Aggregator is the clockwork.
 type Aggregator struct {
 	Jobs map[string]string `mapstructure:"jobs"`
+}
+
+// Deliveries is how merchants' webhooks and partners' trackers are told of decisions.
+type Deliveries struct {
+	Timeout       time.Duration `mapstructure:"timeout"`
+	AllowLoopback bool          `mapstructure:"allow_loopback"`
 }
 
 // Program seeds the program's settings at the first start.

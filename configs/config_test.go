@@ -79,6 +79,8 @@ func TestMistakesAreListedAllAtOnce(t *testing.T) {
 		`conversions.shopify_secrets is "••••": a secret has no spaces in it`,
 		"conversions.shopify_secrets is \"••••\": that is what `fairlead config print` shows in a secret's place: write the secret itself",
 		`conversions.stripe_secrets is "••••": the signing secret of a webhook endpoint begins with whsec_; an API key of Stripe's does not sign anything`,
+		`deliveries.allow_loopback is "true": false where other machines reach a listener or a public_url is set: whoever enters an address could have this machine's own services called`,
+		`deliveries.timeout is "1m0s": from 1s to 15s`,
 		`log.level is "loud": debug, info, warn or error`,
 		`redirector.journal.sync_every is "1h0m0s": from 1ms to 10s`,
 		`redirector.leave is "soon": auto, or from 0s to 10m`,
@@ -147,6 +149,21 @@ func TestOnlyWhatOthersReachWaitsWhenItLeaves(t *testing.T) {
 	f("0.0.0.0:80", "auto", 5*time.Second)
 	f("127.0.0.1:80", "10s", 10*time.Second)
 	f("0.0.0.0:80", "0s", 0)
+}
+
+func TestLoopbackIsSentToOnlyWhereNobodyElseComes(t *testing.T) {
+	f := func(want bool, environ ...string) {
+		t.Helper()
+		if _, err := Load("", nil, append(environ, "FAIRLEAD_DELIVERIES_ALLOW_LOOPBACK=true")); (err == nil) != want {
+			t.Errorf("%v: got %v, want it allowed: %v", environ, err, want)
+		}
+	}
+	f(true)
+	f(true, "FAIRLEAD_REDIRECTOR_PUBLIC_URL=http://localhost:8080")
+	f(false, "FAIRLEAD_REDIRECTOR_LISTEN=0.0.0.0:8080")
+	f(false, "FAIRLEAD_DASHBOARD_LISTEN=:8090")
+	f(false, "FAIRLEAD_DASHBOARD_PUBLIC_URL=https://partners.example")
+	f(false, "FAIRLEAD_REDIRECTOR_PUBLIC_URL=https://go.example")
 }
 
 func TestLoopbackIsNotPublic(t *testing.T) {

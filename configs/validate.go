@@ -123,6 +123,12 @@ func (c *Config) Validate() Mistakes {
 			}
 		}
 	}
+	if d := c.Deliveries.Timeout; d < time.Second || d > 15*time.Second {
+		bad("deliveries.timeout", d, "from 1s to 15s")
+	}
+	if c.Deliveries.AllowLoopback && c.reached() {
+		bad("deliveries.allow_loopback", true, "false where other machines reach a listener or a public_url is set: whoever enters an address could have this machine's own services called")
+	}
 	if c.Redis.Prefix == "" || strings.ContainsAny(c.Redis.Prefix, "{}* \t\n") {
 		bad("redis.prefix", c.Redis.Prefix, "a few letters and a colon, without braces or spaces")
 	}
@@ -146,6 +152,21 @@ func checkSecret(key, secret string) string {
 		return "the signing secret of a webhook endpoint begins with whsec_; an API key of Stripe's does not sign anything"
 	}
 	return ""
+}
+
+// reached reports whether the deployment is, or says that it is, reached from other machines.
+func (c *Config) reached() bool {
+	for _, listen := range []string{c.Redirector.Listen, c.Dashboard.Listen} {
+		if IsPublic(listen) {
+			return true
+		}
+	}
+	for _, public := range []string{c.Redirector.PublicURL, c.Dashboard.PublicURL} {
+		if u, err := url.Parse(public); public != "" && (err != nil || IsPublic(net.JoinHostPort(u.Hostname(), "1"))) {
+			return true
+		}
+	}
+	return false
 }
 
 // IsPublic reports whether an address to listen on can be reached from other machines.

@@ -22,9 +22,10 @@ import (
 
 // office is a deployment on the real stores, worked on by the administration's commands in this process.
 type office struct {
-	t   *testing.T
-	dir *directory.Directory
-	d   *deployment
+	t        *testing.T
+	dir      *directory.Directory
+	d        *deployment
+	loopback bool // webhooks and postbacks may be on this machine
 }
 
 func newOffice(t *testing.T) *office {
@@ -60,7 +61,8 @@ func (o *office) open() *deployment {
 	}
 	d := &deployment{CH: ch, Redis: storestest.Redis(o.t).Open(), Keys: schema.DefaultKeys,
 		RedirectorURL: "http://127.0.0.1:8080", DashboardURL: "http://127.0.0.1:8090"}
-	d.Directory = directory.New(d.CH, d.Redis, directory.Options{Keys: d.Keys, Logger: slog.New(slog.DiscardHandler)})
+	d.Config.Deliveries.AllowLoopback = o.loopback
+	d.Directory = directory.New(d.CH, d.Redis, directory.Options{Keys: d.Keys, Logger: slog.New(slog.DiscardHandler), LoopbackEndpoints: o.loopback})
 	return d
 }
 
@@ -70,7 +72,7 @@ func (o *office) try(stdin string, args ...string) (string, error) {
 	open := func(context.Context) (*deployment, error) { return o.open(), nil }
 	root := &cobra.Command{Use: "fairlead", SilenceUsage: true, SilenceErrors: true}
 	root.AddCommand(partnerCommand(open), linkCommand(open), adminCommand(open), programCommand(open), nodeCommand(open), clickCommand(open), keyCommand(open),
-		couponCommand(open), ratesCommand(open), claimCommand(open), traceCommand(open))
+		couponCommand(open), ratesCommand(open), claimCommand(open), traceCommand(open), webhookCommand(open))
 	var stdout bytes.Buffer
 	root.SetArgs(args)
 	root.SetIn(strings.NewReader(stdin))

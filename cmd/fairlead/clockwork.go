@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fairlead/aggregator"
+	"fairlead/aggregator/outside"
 )
 
 func aggregatorCommand(g *global) *cobra.Command {
@@ -51,6 +52,8 @@ func openClockwork(d *deployment, o *ops, log *slog.Logger) (*aggregator.Aggrega
 		Metrics:       o.Metrics,
 		Schedule:      d.Config.Aggregator.Jobs,
 		HealDirectory: d.Directory.Heal,
+		Endpoints:     d.Directory,
+		Sender:        sender(d),
 		ClaimArrived:  d.Directory.ClaimArrived,
 	})
 	if err != nil {
@@ -58,6 +61,11 @@ func openClockwork(d *deployment, o *ops, log *slog.Logger) (*aggregator.Aggrega
 	}
 	o.Add("aggregator", o.storesOf(d).both)
 	return a, nil
+}
+
+// sender sends to merchants' webhooks and partners' trackers.
+func sender(d *deployment) *outside.Client {
+	return outside.New(outside.Options{Loopback: d.Config.Deliveries.AllowLoopback, Timeout: d.Config.Deliveries.Timeout})
 }
 
 // startClockwork starts the aggregator; what the pages wait for is brought up to date at once.

@@ -123,6 +123,8 @@ func dial(c configs.Config, log *slog.Logger) (*deployment, error) {
 		Edge:          d.RedirectorURL,
 		Quorum:        c.ClickHouse.Cluster != "",
 		Logger:        log,
+
+		LoopbackEndpoints: c.Deliveries.AllowLoopback,
 	})
 	return d, nil
 }

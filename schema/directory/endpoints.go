@@ -173,6 +173,20 @@ func (d *Directory) RemoveWebhook(ctx context.Context, actor Actor, id uint32) (
 	})
 }
 
+// DisableEndpoint is DisableWebhook or DisablePostback, by the system: an endpoint that is there no more is no error.
+func (d *Directory) DisableEndpoint(ctx context.Context, kind schema.Kind, id uint32, reason string) error {
+	var err error
+	if kind == schema.KindPostback {
+		_, err = d.DisablePostback(ctx, System, schema.PartnerID(id), reason)
+	} else {
+		_, err = d.DisableWebhook(ctx, System, id, reason)
+	}
+	if CodeOf(err) == NotFound {
+		return nil
+	}
+	return err
+}
+
 func disable(t *tx, e *schema.Endpoint, reason string) bool {
 	if e.State() != schema.EndpointEnabled {
 		return false

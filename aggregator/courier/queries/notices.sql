@@ -1,0 +1,9 @@
+SELECT
+    event_id,
+    audience,
+    type,
+    test,
+    body
+FROM fairlead.notices
+WHERE event_id IN {events:Array(String)}
+LIMIT 1 BY event_id
