@@ -104,7 +104,7 @@ func (d *Dashboard) home(r *request) (reply, error) {
 		v.Year = append(v.Year, tile)
 	}
 	v.Month[0].Beside = templates.Count(month.Visitors).Of("unique visitor", "unique visitors")
-	v.Shown = shown.title()
+	v.Shown, v.ShownIn = shown.label, shown.currency
 	months := series.months(period.Months(s.month, 12), func(m schema.Month) (figures.Counts, bool) {
 		counts, ok := o.Months[m]
 		return counts, ok

@@ -69,14 +69,6 @@ func (m measure) number(n int64) string {
 	return m.write(n)
 }
 
-// title names the measure where nothing else says in which currency it is.
-func (m measure) title() string {
-	if m.currency != "" {
-		return m.label + ", " + m.currency
-	}
-	return m.label
-}
-
 // decimals is how many of a value's digits are behind the point.
 func (m measure) decimals() int {
 	if m.currency == "" {

@@ -143,7 +143,7 @@ func (d *Dashboard) reporting(r *request) (reply, error) {
 		v.Unit, v.Table.Head = "month", "Month"
 	}
 	v.Tiles = rep.tiles(r)
-	v.Shown = rep.shown.title()
+	v.Shown, v.ShownIn = rep.shown.label, rep.shown.currency
 	v.Chart = rep.series.bars(rep.shown, v.Unit, rep.sum)
 	v.Table.Title, v.Table.Currency, v.Table.Opened = "Table of figures", r.program.Currency, rep.opened
 	v.Table.Rows, v.Table.Total = rep.rows, rep.total(r)

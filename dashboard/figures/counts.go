@@ -27,20 +27,25 @@ type Counts struct {
 
 // Plus returns the sum of two spans that do not overlap.
 func (c Counts) Plus(d Counts) Counts {
-	return Counts{
-		Clicks:     c.Clicks + d.Clicks,
-		Visitors:   c.Visitors + d.Visitors,
-		Bots:       c.Bots + d.Bots,
-		Prefetches: c.Prefetches + d.Prefetches,
-		Embedded:   c.Embedded + d.Embedded,
-		Suspended:  c.Suspended + d.Suspended,
-		Disabled:   c.Disabled + d.Disabled,
-		Expired:    c.Expired + d.Expired,
-		Referred:   c.Referred + d.Referred,
-		Held:       c.Held + d.Held,
-		Review:     c.Review + d.Review,
-		Sold:       c.Sold.Plus(d.Sold),
-	}
+	c.Sold = slices.Clone(c.Sold)
+	c.add(d)
+	return c
+}
+
+// add adds d to c, whose Sold must be nobody else's.
+func (c *Counts) add(d Counts) {
+	c.Clicks += d.Clicks
+	c.Visitors += d.Visitors
+	c.Bots += d.Bots
+	c.Prefetches += d.Prefetches
+	c.Embedded += d.Embedded
+	c.Suspended += d.Suspended
+	c.Disabled += d.Disabled
+	c.Expired += d.Expired
+	c.Referred += d.Referred
+	c.Held += d.Held
+	c.Review += d.Review
+	c.Sold.add(d.Sold)
 }
 
 // NotCounted is how many hits were not clicks.
@@ -78,22 +83,25 @@ func (s Sold) find(currency string) (int, bool) {
 
 // Plus returns what was sold in two spans that do not overlap.
 func (s Sold) Plus(t Sold) Sold {
-	if len(t) == 0 {
-		return s
-	}
-	out := slices.Clone(s)
+	s = slices.Clone(s)
+	s.add(t)
+	return s
+}
+
+// add adds t to s, which must be nobody else's.
+func (s *Sold) add(t Sold) {
 	for _, sum := range t {
-		i, ok := out.find(sum.Currency)
+		i, ok := s.find(sum.Currency)
 		if !ok {
-			out = slices.Insert(out, i, sum)
+			*s = slices.Insert(*s, i, sum)
 			continue
 		}
-		out[i].Sales += sum.Sales
-		out[i].Gross = plus(out[i].Gross, sum.Gross)
-		out[i].Refunds += sum.Refunds
-		out[i].Refunded = plus(out[i].Refunded, sum.Refunded)
+		to := &(*s)[i]
+		to.Sales += sum.Sales
+		to.Gross = plus(to.Gross, sum.Gross)
+		to.Refunds += sum.Refunds
+		to.Refunded = plus(to.Refunded, sum.Refunded)
 	}
-	return out
 }
 
 // plus adds amounts; what is beyond the greatest there is stays there.
@@ -116,7 +124,7 @@ func (d Days) Sum(r period.Range) Counts {
 	var sum Counts
 	for day, c := range d {
 		if r.Contains(day) {
-			sum = sum.Plus(c)
+			sum.add(c)
 		}
 	}
 	return sum
@@ -140,7 +148,7 @@ func (m Months) Sum(first, last schema.Month) Counts {
 	var sum Counts
 	for month, c := range m {
 		if first <= month && month <= last {
-			sum = sum.Plus(c)
+			sum.add(c)
 		}
 	}
 	return sum

@@ -68,7 +68,7 @@ func made() map[string]View {
 	late.Month = slices.Clone(home.Month)
 	late.Month[0].Change = NewChange(12, 0, written, "1–22 November 2026", "1–22 October 2026", "nothing to compare with yet")
 	late.Month[2] = Tile{Label: "Sold", Number: "−40.00", Unit: "USD", Sold: append(parts(), Part{"Sold before the currency was changed", "1,240.00 EUR"})}
-	late.Year, late.Shown = choices("/home", 3), "Sold, USD"
+	late.Year, late.Shown, late.ShownIn = choices("/home", 3), "Sold", "USD"
 	late.Chart = BarChart{Bars: chart.NewBars(soldPoints(), 216, 2), Text: "Sold by month."}
 	late.Undecided = undecided()
 	late.Today = Figure{}
@@ -99,7 +99,7 @@ func made() map[string]View {
 	days := reporting
 	days.Presets, days.Span, days.Unit = presets(period.Past30Days), "25 October – 23 November 2026", "day"
 	days.Table = Table{Title: "Table of figures", Head: "Day", Currency: "USD", Opened: true, Rows: opened(rows(30, true)), Total: opened([]Row{total()})[0]}
-	days.Undecided, days.Shown, days.Tiles = undecided(), "Sold, USD", choices("/reporting", 3)
+	days.Undecided, days.Shown, days.ShownIn, days.Tiles = undecided(), "Sold", "USD", choices("/reporting", 3)
 	days.Chart = BarChart{Bars: chart.NewBars(dayPoints(30), 216, 2), Text: "Sold by day."}
 	wrong := Reporting{Shell: at("Reporting", "/reporting"), Presets: presets(period.Custom), From: "2026-11-02", To: "2026-11-01", Last: "2026-11-23",
 		Alert: "The last day, 2026-11-01, lies before the first, 2026-11-02."}
@@ -110,9 +110,9 @@ func made() map[string]View {
 		{ShareLink: link, Created: "3 March 2024", Clicks: Known(3120), Visitors: Known(2544), Referred: Known(29), Sold: sold(124050)},
 		{ShareLink: ShareLink{Name: "go.kestrel.example/ada-boots", URL: link.URL + "-boots", To: "https://kestrel.example/women/boots?size=38&colour=moss"}, Created: "12 May 2025", Clicks: Known(1804), Visitors: Known(1490), Referred: Known(12), Sold: sold(-4000)},
 		{ShareLink: ShareLink{Name: "go.kestrel.example/ada-sale", URL: link.URL + "-sale", To: "https://kestrel.example/sale", State: "expired"}, Created: "1 June 2026", Clicks: Known(0), Visitors: Known(0), Referred: Known(0), Sold: sold(0)},
-		{ShareLink: ShareLink{Name: "go.kestrel.example/" + strings.Repeat("deep/", 30), URL: link.URL, To: "https://kestrel.example/" + strings.Repeat("long", 60), State: "disabled"}, Created: "1 June 2026", Clicks: Figure{}, Visitors: Figure{}, Referred: Figure{}},
+		{ShareLink: ShareLink{Name: "go.kestrel.example/" + strings.Repeat("deep/", 30), URL: link.URL, To: "https://kestrel.example/" + strings.Repeat("long", 60), State: "disabled"}, Created: "1 June 2026", Clicks: Figure{}, Visitors: Figure{}, Referred: Figure{}, Sold: Money{Implied: "USD"}},
 	}, Unlinked: &LinkRow{Referred: Known(3), Sold: Money{Known: true, Implied: "USD", Amounts: []Amount{{18000, "USD"}, {99900, "EUR"}}}}, Next: "/links?after=100", First: "/links"}
-	linksAway := Links{Shell: at("Links", "/links"), Spans: spans, Away: true, Currency: "USD", Links: []LinkRow{{ShareLink: link, Created: "3 March 2024"}}}
+	linksAway := Links{Shell: at("Links", "/links"), Spans: spans, Away: true, Currency: "USD", Links: []LinkRow{{ShareLink: link, Created: "3 March 2024", Sold: Money{Implied: "USD"}}}}
 
 	team := shell
 	team.Nav = []NavItem{{Label: "Partners", Href: "/partners", Icon: "partners", Current: true}}

@@ -69,7 +69,8 @@ type Home struct {
 	// FirstDay is set until the first click: three steps stand where the figures will be.
 	FirstDay   bool
 	Year       []Tile // of the past 12 months; they choose what Chart and Trend show
-	Shown      string // what these show: "Clicks", "Sold, USD"
+	Shown      string // what these show: "Clicks", "Sold"
+	ShownIn    string // the currency of amounts
 	Chart      BarChart
 	MonthTable Table // what the chart shows
 	Trend      Trend
@@ -173,7 +174,8 @@ type Reporting struct {
 	Alert      string // what is wrong with the span asked for
 	Away       bool
 	Tiles      []Tile // they choose what the chart shows
-	Shown      string // what it shows: "Clicks", "Sold, USD"
+	Shown      string // what it shows: "Clicks", "Sold"
+	ShownIn    string // the currency of amounts
 	Chart      BarChart
 	Unit       string // "month" or "day"
 	Table      Table
