@@ -84,6 +84,8 @@ func printStory(c *cobra.Command, s trace.Story) error {
 	}
 	if len(s.Events) > 0 {
 		fmt.Fprintf(w, "Times are those of %s.\n", s.Zone)
+	} else if !s.CompleteTo.IsZero() {
+		fmt.Fprintf(w, "All that was reported until %s is looked at.\n", s.CompleteTo.In(zone).Format("2006-01-02 15:04:05 MST"))
 	}
 	return w.Flush()
 }

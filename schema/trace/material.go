@@ -28,7 +28,7 @@ type material struct {
 	more     bool
 	clicks   map[string]*click // by id
 	claims   []step
-	coupons  map[string][]schema.PartnerID // whose a code ever was, by folded code
+	coupons  map[string][]schema.Coupon // of all times, by folded code
 	partners map[schema.PartnerID]schema.Partner
 	links    map[schema.LinkID]schema.Link
 	programs []version
@@ -70,7 +70,7 @@ type version struct {
 // gather reads the material.
 func (r *Reader) gather(ctx context.Context, q Question) (*material, error) {
 	m := &material{
-		question: q, clicks: map[string]*click{}, coupons: map[string][]schema.PartnerID{}, zone: time.UTC,
+		question: q, clicks: map[string]*click{}, coupons: map[string][]schema.Coupon{}, zone: time.UTC,
 		partners: map[schema.PartnerID]schema.Partner{}, links: map[schema.LinkID]schema.Link{},
 	}
 	key, err := r.dir.CustomerKey(ctx)
@@ -245,18 +245,32 @@ func (r *Reader) readCoupons(ctx context.Context, m *material) error {
 		quoted = append(quoted, clickhouse.Quote(code))
 	}
 	var rows []struct {
-		Code    string `ch:"code"`
-		Partner uint32 `ch:"partner"`
+		ID   uint64 `ch:"id"`
+		Data string `ch:"data"`
 	}
 	err := r.ch.Select(clickhouse.Named(ctx, "trace: coupons", map[string]string{"codes": "[" + strings.Join(quoted, ",") + "]"}), &rows, sql("coupons"))
 	if err != nil {
 		return fmt.Errorf("read the coupons: %w", err)
 	}
 	for _, row := range rows {
-		folded := schema.FoldCoupon(row.Code)
-		m.coupons[folded] = append(m.coupons[folded], schema.PartnerID(row.Partner))
+		var k schema.Coupon
+		if err := json.Unmarshal([]byte(row.Data), &k); err != nil {
+			return fmt.Errorf("read coupon %d of directory_log: %w", row.ID, err)
+		}
+		m.coupons[schema.FoldCoupon(k.Code)] = append(m.coupons[schema.FoldCoupon(k.Code)], k)
 	}
 	return nil
+}
+
+// couponOf reports whether a code was a partner's at a moment; where it was nobody's then, whether it was ever theirs alone.
+func (m *material) couponOf(p schema.PartnerID, code string, at time.Time) bool {
+	known := m.coupons[schema.FoldCoupon(code)]
+	for _, k := range known {
+		if k.Active(at) {
+			return k.Partner == p
+		}
+	}
+	return len(known) > 0 && !slices.ContainsFunc(known, func(k schema.Coupon) bool { return k.Partner != p })
 }
 
 // readPrograms reads the program's settings of all times.

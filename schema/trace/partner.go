@@ -58,7 +58,7 @@ func (m *material) concerns(p schema.PartnerID, group []*told) bool {
 		case r.decision != nil && r.decision.partner == p, m.clicks[r.Click] != nil && m.clicks[r.Click].partner == p:
 			return true
 		}
-		return slices.ContainsFunc(r.Coupons, func(code string) bool { return slices.Contains(m.coupons[schema.FoldCoupon(code)], p) })
+		return slices.ContainsFunc(r.Coupons, func(code string) bool { return m.couponOf(p, code, r.at()) })
 	})
 }
 
@@ -159,7 +159,7 @@ func (m *material) ownReport(r *told, p schema.PartnerID) (*Report, *Decision) {
 		return own, nil
 	}
 	decision := &Decision{State: d.state, Partner: m.who(d.partner)}
-	if m.mayKnowWhy(d, p) {
+	if m.mayKnowWhy(r, p) {
 		decision.Reason = d.reason
 	}
 	if d.partner != p {
@@ -172,20 +172,23 @@ func (m *material) ownReport(r *told, p schema.PartnerID) (*Report, *Decision) {
 }
 
 // mayKnowWhy reports whether the rule that decided says nothing of another partner.
-func (m *material) mayKnowWhy(d *decided, p schema.PartnerID) bool {
+func (m *material) mayKnowWhy(r *told, p schema.PartnerID) bool {
+	d := r.decision
 	switch {
 	case d.partner == p:
 		return true
 	case d.claim != 0:
 		return slices.ContainsFunc(m.claims, func(c step) bool { return c.ID == d.claim && c.Partner == p })
 	case d.coupon != "":
-		return slices.Equal(m.coupons[d.coupon], []schema.PartnerID{p})
+		return m.couponOf(p, d.coupon, r.at())
 	case d.click != "":
 		return m.clicks[d.click] != nil && m.clicks[d.click].partner == p
 	}
 	switch d.reason {
-	case schema.ReasonUnknownPartner, schema.ReasonPartnerSuspended, schema.ReasonPartnerDeclined, schema.ReasonPartnerApplied, schema.ReasonCouponNotActive:
-		return false // of whom, only the merchant's word or the coupon says
+	case schema.ReasonUnknownPartner, schema.ReasonPartnerSuspended, schema.ReasonPartnerDeclined, schema.ReasonPartnerApplied:
+		return r.Credit == p
+	case schema.ReasonCouponNotActive:
+		return !slices.ContainsFunc(r.Coupons, func(code string) bool { return !m.couponOf(p, code, r.at()) })
 	}
 	return true
 }
@@ -193,7 +196,7 @@ func (m *material) mayKnowWhy(d *decided, p schema.PartnerID) bool {
 // partnerReport tells a partner of a report that is credited to it, or to nobody.
 func (t teller) partnerReport(r *told) string {
 	text := "A " + kindWords[r.Kind] + " was reported. "
-	if r.decision != nil && !t.mayKnowWhy(r.decision, t.to) {
+	if r.decision != nil && !t.mayKnowWhy(r, t.to) {
 		return text + t.outcome(r)
 	}
 	return text + t.decision(r)
@@ -208,7 +211,7 @@ func (t teller) answerPartner(mine []*told) string {
 	switch d := r.decision; {
 	case d.partner != 0 && d.partner != t.to:
 		return creditedElsewhere
-	case !t.mayKnowWhy(d, t.to):
+	case !t.mayKnowWhy(r, t.to):
 		return fmt.Sprintf("The %s of %s: %s", kindWords[r.Kind], t.day(r.at()), t.outcome(r))
 	}
 	return fmt.Sprintf("The %s of %s: %s", kindWords[r.Kind], t.day(r.at()), t.decision(r))

@@ -70,6 +70,13 @@ func TestAPartnerIsToldWhatIsTheirs(t *testing.T) {
 	story(3, "eve", "The sale of 2026-09-16: Credited to nobody. The partner was suspended at that time. The click on /cyd of yours was on 2026-09-14, 2 days before.",
 		"7 A click on /cyd of yours. Its id is genuine; the click itself has not arrived in ClickHouse.",
 		"8.583333333333334 A sale was reported. Credited to nobody. The partner was suspended at that time. The click on /cyd of yours was on 2026-09-14, 2 days before.")
+	w.entry(-1000, schema.KindCoupon, 2, schema.Coupon{ID: 2, Code: "ADAS", Partner: 1, CreatedAt: date(-1000), EndedAt: date(1)})
+	w.entry(-1000, schema.KindCoupon, 3, schema.Coupon{ID: 3, Code: "MOVED", Partner: 1, CreatedAt: date(-1000), EndedAt: date(1)})
+	w.entry(-1000, schema.KindCoupon, 4, schema.Coupon{ID: 4, Code: "Moved", Partner: 2, CreatedAt: date(1)})
+	w.happens(sale(2, "hal", "hal_1", coupons("adas")), sale(2, "ida", "ida_1", coupons("moved")))
+	const ended = "Credited to nobody. The coupon did not credit its partner at that time, and there was no click."
+	story(1, "hal", "The sale of 2026-09-09: "+ended, "1.5833333333333333 A sale was reported. "+ended)
+	story(1, "ida", nothingOfYours)
 	story(3, w.click(3, 0), "A click on /Spring of yours. It is not counted as a click: a program, not a person (Googlebot). Nothing was reported with it.",
 		"0 A click on /Spring of yours. It is not counted as a click: a program, not a person (Googlebot).")
 	if s := w.askedBy(1, w.click(1, 0)); s.Events[0].Click.ID != w.click(1, 0) || len(s.Counts) != 1 || s.Counts[0].Text != "For you: 1 customer referred, 2 sales of 127.77 USD, 10.00 USD given back, 117.77 USD sold." {

@@ -145,10 +145,16 @@ func (r *Reader) reports(ctx context.Context, asked []reading) (all []*told, fou
 	frontier := map[bool][]uint64{}
 	take := func(reports []*told) {
 		for _, t := range reports {
-			if at := (place{t.node, t.seq}); !seen[at] && len(all) < mostReports {
-				seen[at] = true
-				all = append(all, t)
+			at := place{t.node, t.seq}
+			switch {
+			case seen[at]:
+				continue
+			case len(all) == mostReports:
+				more = true
+				return
 			}
+			seen[at] = true
+			all = append(all, t)
 			for _, n := range t.names {
 				if !names[t.Test][n] {
 					names[t.Test][n] = true
@@ -168,7 +174,7 @@ func (r *Reader) reports(ctx context.Context, asked []reading) (all []*told, fou
 	take(first)
 	// Tests are a world of their own: what only a test ties together does not belong together.
 	for _, test := range []bool{false, true} {
-		for len(frontier[test]) > 0 && len(all) < mostReports {
+		for len(frontier[test]) > 0 && !more {
 			next := frontier[test][:min(len(frontier[test]), 1000)]
 			frontier[test] = frontier[test][len(next):]
 			texts := make([]string, len(next))
@@ -183,7 +189,7 @@ func (r *Reader) reports(ctx context.Context, asked []reading) (all []*told, fou
 			take(tied)
 		}
 	}
-	return all, found, len(all) >= mostReports, nil
+	return all, found, more, nil
 }
 
 // place is the key of a report.
@@ -195,7 +201,7 @@ type place struct {
 // query reads reports, the earliest first.
 func (r *Reader) query(ctx context.Context, purpose, where string, values map[string]string) ([]*told, error) {
 	rows, err := r.ch.Query(clickhouse.Named(ctx, "trace: "+purpose, values), sql("reports")+where+
-		fmt.Sprintf(" ORDER BY received_at, node, seq LIMIT %d", mostReports))
+		fmt.Sprintf(" ORDER BY received_at, node, seq LIMIT %d", mostReports+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the reports: %w", err)
 	}

@@ -190,10 +190,14 @@ func TestWhatIsCalledAlikeIsToldTogetherUnlessSomebodySaysWhichIsMeant(t *testin
 func TestALongStoryIsCut(t *testing.T) {
 	w := newWorld(t)
 	var many []schema.Conversion
-	for i := range mostReports + 50 {
+	for i := range mostReports {
 		many = append(many, sale(float64(i)/1000, "ann", fmt.Sprint("in_", i)))
 	}
 	w.happens(many...)
+	if s := w.asked("ann"); len(s.Events) != mostReports || s.More {
+		t.Errorf("got %d events, more %t", len(s.Events), s.More)
+	}
+	w.happens(sale(2, "ann", "in_more"))
 	if s := w.asked("ann"); len(s.Events) != mostReports || !s.More {
 		t.Errorf("got %d events, more %t", len(s.Events), s.More)
 	}

@@ -1,7 +1,7 @@
-SELECT DISTINCT
-    JSONExtractString(data, 'code')                AS code,
-    toUInt32(JSONExtractUInt(data, 'partner_id'))  AS partner
+SELECT
+    id,
+    data
 FROM fairlead.directory
 WHERE kind = 'coupon'
   AND NOT deleted
-  AND has({codes:Array(String)}, upperUTF8(trimBoth(code)))
+  AND has({codes:Array(String)}, upperUTF8(trimBoth(JSONExtractString(data, 'code'))))
