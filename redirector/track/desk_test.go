@@ -34,12 +34,15 @@ type fixed struct{ view *links.View }
 
 func (f fixed) View() *links.View { return f.view }
 
+const shopKey = "fl_live_of_the_shop"
+
 func viewOf(t testing.TB) *links.View {
 	t.Helper()
 	view, err := links.Make(links.Contents{
 		Program: schema.Program{Homepage: "https://shop.example/", AllowedDomains: []string{"shop.example"}, Zone: "UTC", Param: "fl_click"},
 		Keys:    []schema.StoredClickKey{testKey},
 		Secret:  schema.Secret{Customers: schema.NewCustomerKey()},
+		APIKeys: []schema.APIKey{{ID: 1, Hash: schema.HashAPIKey(shopKey), Scopes: []schema.Scope{schema.ScopeTrack}}},
 		Links: func(yield func(schema.Link) bool) {
 			yield(schema.Link{ID: 7, Partner: 3, Slug: "ada", CreatedAt: noon})
 		},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math"
 	"net/netip"
 	"strings"
 	"testing"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"fairlead/redirector/links"
 	"fairlead/schema"
 )
 
@@ -24,29 +24,34 @@ func (m *memoryJournal) AppendSync(_ context.Context, record []byte) (uint64, er
 	return 1, nil
 }
 
+// newAPI makes an API of a program with one key, and what posts to it.
+func newAPI(t testing.TB, log Recorder) (*API, func(path string, body []byte, once string) *fasthttp.RequestCtx) {
+	t.Helper()
+	desk := NewDesk(Options{Links: fixed{viewOf(t)}, Journal: log, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return noon }})
+	a, err := NewAPI(desk, "https://go.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a, func(path string, body []byte, once string) *fasthttp.RequestCtx {
+		var ctx fasthttp.RequestCtx
+		ctx.Request.Header.SetMethod("POST")
+		ctx.Request.SetRequestURI("/" + path)
+		ctx.Request.Header.SetContentType("application/json")
+		ctx.Request.Header.Set("Authorization", "Bearer "+shopKey)
+		ctx.Request.Header.Set("Idempotency-Key", once)
+		ctx.Request.SetBody(body)
+		a.Paths()[path](&ctx, noon, netip.Addr{})
+		return &ctx
+	}
+}
+
 // Whatever is sent is answered: with success and a report on record that can be read, within all limits and under a name,
 // or with an error of the sender's and nothing on record.
 func FuzzReports(f *testing.F) {
-	const key = "fl_live_of_the_shop"
-	id := schema.NewClickIDs("n").New(testKey.Key, noon.Add(-time.Hour).UnixMilli(), 7).String()
-	view, err := links.Make(links.Contents{
-		Program: schema.Program{Homepage: "https://shop.example/", AllowedDomains: []string{"shop.example"}, Zone: "UTC", Param: "fl_click"},
-		Keys:    []schema.StoredClickKey{testKey},
-		Secret:  schema.Secret{Customers: schema.NewCustomerKey()},
-		APIKeys: []schema.APIKey{{ID: 1, Hash: schema.HashAPIKey(key), Scopes: []schema.Scope{schema.ScopeTrack}}},
-		Links: func(yield func(schema.Link) bool) {
-			yield(schema.Link{ID: 7, Partner: 3, Slug: "ada", CreatedAt: noon})
-		},
-	}, false)
-	if err != nil {
-		f.Fatal(err)
-	}
 	log := &memoryJournal{}
-	desk := NewDesk(Options{Links: fixed{view}, Journal: log, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return noon }})
-	api, err := NewAPI(desk, "https://go.example")
-	if err != nil {
-		f.Fatal(err)
-	}
+	a, post := newAPI(f, log)
+	a.ofKey.most = math.MaxInt
+	id := schema.NewClickIDs("n").New(testKey.Key, noon.Add(-time.Hour).UnixMilli(), 7).String()
 	paths := []string{"track/lead", "track/sale", "track/refund"}
 	for i, body := range []string{
 		`{"clickId":"` + id + `","eventName":"Sign up","customerExternalId":"u","customerEmail":"Eva@Example.com","mode":"wait","eventQuantity":3,"metadata":{"plan": "pro"},"more":[1]}`,
@@ -59,15 +64,8 @@ func FuzzReports(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, which int, body []byte, once string) {
 		path := paths[uint(which)%3]
-		var ctx fasthttp.RequestCtx
-		ctx.Request.Header.SetMethod("POST")
-		ctx.Request.SetRequestURI("/" + path)
-		ctx.Request.Header.SetContentType("application/json")
-		ctx.Request.Header.Set("Authorization", "Bearer "+key)
-		ctx.Request.Header.Set("Idempotency-Key", once)
-		ctx.Request.SetBody(body)
 		log.last = nil
-		api.Paths()[path](&ctx, noon, netip.Addr{})
+		ctx := post(path, body, once)
 		text := ctx.Response.Body()
 		if !json.Valid(text) {
 			t.Fatalf("%s %q is answered %d %q, which is no JSON", path, body, ctx.Response.StatusCode(), text)

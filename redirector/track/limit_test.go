@@ -55,3 +55,23 @@ func TestAHouseholdIsCountedTogether(t *testing.T) {
 	f("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true)
 	f("2001:db8:1:2::1", "2001:db8:1:3::1", false)
 }
+
+func TestAKeyMayReportSoOften(t *testing.T) {
+	log := &memoryJournal{}
+	a, post := newAPI(t, log)
+	a.ofKey = newLimiter[uint32](2, window)
+	for i := range 4 {
+		log.last = nil
+		ctx := post("track/sale", []byte(`{"customerExternalId":"c","amount":1}`), "")
+		status, want := ctx.Response.StatusCode(), 200
+		if i >= 2 {
+			want = 429
+		}
+		if status != want || (log.last != nil) != (want == 200) {
+			t.Errorf("sale %d: got %d %s, want %d", i+1, status, ctx.Response.Body(), want)
+		}
+		if after := string(ctx.Response.Header.Peek("Retry-After")); want == 429 && after != "10" {
+			t.Errorf("sale %d: Retry-After is %q", i+1, after)
+		}
+	}
+}
