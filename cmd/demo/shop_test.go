@@ -101,7 +101,7 @@ func TestTheShopReportsWhatHappensInIt(t *testing.T) {
 	if guest.path != "/track/sale" || guest.body["clickId"] != "a-click" || guest.body["amount"] != 2400.0 || guest.body["customerExternalId"] == "" {
 		t.Errorf("a purchase is reported as %+v", guest)
 	}
-	lead := f("/signup", url.Values{"email": {" Ines@Shop.example "}}, "Welcome, Ines@Shop.example")
+	lead := f("/signup", url.Values{"email": {" Ines@Shop.example "}}, "<strong>Ines@Shop.example</strong>: you are on the list.")
 	if lead.path != "/track/lead" || lead.body["clickId"] != "a-click" || lead.body["customerEmail"] != "Ines@Shop.example" {
 		t.Errorf("a sign-up is reported as %+v", lead)
 	}
