@@ -115,7 +115,7 @@ func addAll[T any](list []T, atOnce int, add func([]T) error, refused func(T, er
 	return nil
 }
 
-// why is what people are told of a refusal.
+// why is what people are told of a refusal; nil for none.
 func why(err error) error {
 	var said *directory.Error
 	if errors.As(err, &said) {

@@ -178,7 +178,9 @@ func (im *Importer) person(t *table, program schema.Program) (newcomer, error) {
 	}
 	list := t.all("slug")
 	for _, text := range t.all("links") {
-		list = append(list, split(text)...)
+		for _, part := range split(text) {
+			list = append(list, strings.Fields(part)...) // neither slugs nor links hold spaces
+		}
 	}
 	for _, text := range list {
 		slug := slugOf(text)
@@ -192,7 +194,7 @@ func (im *Importer) person(t *table, program schema.Program) (newcomer, error) {
 			n.slugs = append(n.slugs, slugAt{slug, t.line, t.record})
 		}
 	}
-	return n, nil
+	return n, why(n.Check())
 }
 
 // balance reads an opening balance; none: zero.

@@ -110,6 +110,7 @@ func TestRowsThatAreRefused(t *testing.T) {
 		{"date,customer,amount", "2025-01-01,a\xffb,5", "field 2 is not UTF-8"},
 		{"date,customer_email,amount", "2025-01-01,nobody,5", "customer_email: is no e-mail address"},
 		{"date,customer,amount,coupon", "2025-01-01,c1,5," + strings.Repeat("C;", 17), "coupons: has 17 entries"},
+		{"date,customer,amount,coupon", "2025-01-01,c1,5,a b", "sale"},
 		{"date,customer,amount,test", "2025-01-01,c1,5,true", "passed over: test"},
 		{"date,customer,amount,status", "2025-01-01,c1,5,Canceled", "passed over: canceled"},
 	} {

@@ -136,9 +136,14 @@ func parseCurrency(s, program string) (string, error) {
 	return code, nil
 }
 
-// split parts a list in one field.
-func split(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(",;| \t\n\r", r) })
+// split parts a list in one field. Its entries may hold spaces.
+func split(s string) (out []string) {
+	for part := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune(",;|\n", r) }) {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
 }
 
 // vias are the parameters by which peers' links name a partner.

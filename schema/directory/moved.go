@@ -44,7 +44,7 @@ func (d *Directory) AddPartners(ctx context.Context, actor Actor, list []NewPart
 	seen := make(map[string]bool, len(list))
 	for i := range list {
 		n := &list[i]
-		if err := n.check(); err != nil {
+		if err := n.Check(); err != nil {
 			return nil, err
 		}
 		key := emailKey(n.Email)

@@ -34,7 +34,7 @@ const maxName = 200
 
 // AddPartner adds a partner with a log-in and the personal link, which leads to the program's homepage.
 func (d *Directory) AddPartner(ctx context.Context, actor Actor, n NewPartner) (schema.Partner, schema.Link, error) {
-	if err := n.check(); err != nil {
+	if err := n.Check(); err != nil {
 		return schema.Partner{}, schema.Link{}, err
 	}
 	var p schema.Partner
@@ -57,8 +57,8 @@ func (d *Directory) AddPartner(ctx context.Context, actor Actor, n NewPartner) (
 	return p, l, nil
 }
 
-// check reports what is wrong with a new partner, and brings the names into their form.
-func (n *NewPartner) check() (err error) {
+// Check reports what is wrong with a new partner, whoever is there already, and brings the names into their form.
+func (n *NewPartner) Check() (err error) {
 	if n.Name, err = checkName("name", n.Name); err != nil {
 		return err
 	}
