@@ -86,6 +86,9 @@ func (s *street) answer(ctx *fasthttp.RequestCtx) {
 	switch path := string(ctx.Path()); {
 	case path == "/fairlead.js":
 		New(s.program).Serve(ctx)
+	case path == "/frame": // a page that is not the shop's, and shows the shop in a frame
+		ctx.SetContentType("text/html")
+		fmt.Fprintf(ctx, `<script>addEventListener("message", e => document.title = e.data)</script><iframe src="%s/?%s"></iframe>`, s.shop, ctx.QueryArgs().Peek("query"))
 	case ctx.IsOptions():
 		ctx.SetStatusCode(204)
 	default:
@@ -132,7 +135,8 @@ func (s *street) page(w http.ResponseWriter, r *http.Request) {
 <a id="own" data-fairlead href="https://pay.shop.example/x">Pay</a>
 <a id="other" href="https://elsewhere.example/">Elsewhere</a>
 <form><input id="hidden" type="hidden" name="click" data-fairlead><input id="plain" type="hidden" name="plain"></form>
-<stripe-buy-button id="button" buy-button-id="b"></stripe-buy-button>`, before, s.edge, attributes)
+<stripe-buy-button id="button" buy-button-id="b"></stripe-buy-button>
+<script>if (parent !== self) fairlead.click(id => parent.postMessage("the id is " + JSON.stringify(id), "*"))</script>`, before, s.edge, attributes)
 }
 
 // visit opens a page of the shop.
@@ -302,6 +306,20 @@ func TestAPageThatIsPreparedAndNotShownIsNoVisit(t *testing.T) {
 	}
 	s.js(`document.dispatchEvent(new Event("prerenderingchange")); ""`)
 	s.want("once it is", s.click(), strings.Repeat("v", 32))
+}
+
+func TestAPageInAForeignFrameIsNoVisit(t *testing.T) {
+	s := newStreet(t, nil)
+	for _, query := range []string{"via=ada", "fl_click=" + clickAt(time.Now())} {
+		s.Visit(s.edge + "/frame?query=" + url.QueryEscape(query))
+		s.Until(`document.title !== ""`)
+		s.want(query+" in a frame", s.js("document.title"), `the id is ""`)
+	}
+	if heard := s.heard(); len(heard) != 0 {
+		t.Errorf("told %+v", heard)
+	}
+	s.visit("")
+	s.want("on the shop's own page then", s.click(), "")
 }
 
 func TestASignUpIsToldWhenThePageSaysSo(t *testing.T) {

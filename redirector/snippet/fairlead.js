@@ -35,9 +35,19 @@
 		return answer;
 	};
 
+	// A page in a frame of somebody else's was not come to by anybody: nothing in its address counts.
+	const framed = () => {
+		try {
+			return top.location.origin != location.origin;
+		} catch {
+			return true;
+		}
+	};
+
 	const find = async () => {
 		const query = new URLSearchParams(location.search);
 		const old = kept();
+		if (framed()) return old || "";
 		if (program.first && old && age(old) < program.days * day) return old;
 		let id = program.params.map(name => query.get(name)).find(isClick);
 		if (!id) {
