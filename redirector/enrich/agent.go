@@ -26,8 +26,9 @@ const (
 // The reasons for VerdictBot other than a crawler's name.
 const (
 	reasonNoAgent    = "no User-Agent"
-	reasonAddress    = "User-Agent names its owner's web address"
+	reasonAddress    = "User-Agent names its owner's address"
 	reasonNoBrowser  = "User-Agent of no browser"
+	reasonAutomation = "User-Agent of a script that goes by a browser's name"
 	reasonNoHeaders  = "no Accept and no Accept-Language, which every browser sends"
 	reasonNoSecFetch = "no Sec-Fetch headers and no Accept-Language, which such a browser sends"
 	reasonCrawler    = "crawler: " // and the name from the list
@@ -65,12 +66,14 @@ func (d *Data) readAgent(ua string) *agent {
 	p := useragent.Parse(ua)
 	a := &agent{os: system(ua, p.OS), browser: browser(ua, p.Name)}
 	switch name, listed := d.crawlers.find(ua); {
-	case listed:
+	case listed && !strings.Contains(ua, " Slack_SSB/"): // Slack's program for desktops says "Sonic" as a crawler does
 		a.bot = reasonCrawler + name
 	case !browserLike(trimmed):
 		a.bot = reasonNoBrowser
-	case strings.Contains(ua, "+http://") || strings.Contains(ua, "+https://"):
+	case strings.Contains(ua, "+http://") || strings.Contains(ua, "+https://") || strings.Contains(ua, "+mailto:"):
 		a.bot = reasonAddress
+	case strings.Contains(ua, " WindowsPowerShell/"), strings.Contains(ua, " Cypress/"):
+		a.bot = reasonAutomation
 	}
 	if a.bot != "" {
 		a.device = "bot"

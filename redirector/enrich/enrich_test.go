@@ -83,7 +83,7 @@ func TestBots(t *testing.T) {
 		{"curl/8.5.0", 0, "crawler: curl"},
 		{"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/141.0.0.0 Safari/537.36", asBrowser, "crawler: HeadlessChrome"},
 		{"AdsBot-Google (+http://www.google.com/adsbot.html)", 0, "crawler: AdsBot-Google"},
-		{"Mozilla/5.0 (compatible; NoListKnowsMe/1.0; +https://unlisted.example/)", asBrowser, "User-Agent names its owner's web address"},
+		{"Mozilla/5.0 (compatible; NoListKnowsMe/1.0; +https://unlisted.example/)", asBrowser, "User-Agent names its owner's address"},
 		{"MyOwnScript/0.1", asBrowser, "User-Agent of no browser"},
 		{"Mozilla/5.0", asBrowser, "User-Agent of no browser"},
 		{chromeWindows, schema.HintTLS, "no Accept and no Accept-Language, which every browser sends"},
@@ -261,7 +261,7 @@ func TestLoadSaysWhatToDo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := d.Version(); !strings.HasPrefix(v, "country=20") || !strings.Contains(v, " crawlers=") || !strings.HasSuffix(v, " rules=1") {
+	if v := d.Version(); !strings.HasPrefix(v, "country=20") || !strings.Contains(v, " crawlers=") || !strings.HasSuffix(v, " rules=2") {
 		t.Errorf("version %q", v)
 	}
 }
