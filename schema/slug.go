@@ -115,8 +115,16 @@ func NewDestinations(allowed []string, allowLoopback bool) (*Destinations, error
 }
 
 // Check parses raw the way a browser does and reports whether a link may lead there. It answers the
-// address in the form to store and send: ASCII, scheme and host folded, the rest as it came.
+// address in the form to store and send: ASCII, scheme and host folded, the rest as it came. An address that is in
+// that form already costs no allocation.
 func (d *Destinations) Check(raw string) (string, error) {
+	if host, path, ok := plain(raw); ok && d.allows(host, path) {
+		return raw, nil
+	}
+	return d.parse(raw)
+}
+
+func (d *Destinations) parse(raw string) (string, error) {
 	if len(raw) > MaxDestination {
 		return "", fmt.Errorf("%w: %d bytes, at most %d", ErrDestinationForm, len(raw), MaxDestination)
 	}
@@ -210,7 +218,7 @@ func (d *Destinations) allows(host, path string) bool {
 		bare = host[:i]
 	}
 	for _, r := range d.rules {
-		if host != r.host && bare != r.host && (r.address || !strings.HasSuffix(host, "."+r.host)) {
+		if host != r.host && bare != r.host && (r.address || !under(host, r.host)) {
 			continue
 		}
 		if r.path == "" {
@@ -219,7 +227,7 @@ func (d *Destinations) allows(host, path string) bool {
 		if dotted(path) {
 			continue // "/our-app/../else" leaves the prefix in the browser
 		}
-		if path == r.path || strings.HasPrefix(path, r.path+"/") {
+		if within(path, r.path) {
 			return true
 		}
 	}
@@ -228,9 +236,23 @@ func (d *Destinations) allows(host, path string) bool {
 
 // dotted reports whether a browser would shorten the path: a "." or ".." part, however it is escaped.
 func dotted(path string) bool {
-	for part := range strings.SplitSeq(path, "/") {
-		switch strings.ReplaceAll(strings.ToLower(part), "%2e", ".") {
-		case ".", "..":
+	for more := true; more; {
+		var part string
+		part, path, more = strings.Cut(path, "/")
+		dots := 0
+		for part != "" && dots <= 2 {
+			switch {
+			case part[0] == '.':
+				part = part[1:]
+			case len(part) >= 3 && part[0] == '%' && part[1] == '2' && part[2]|0x20 == 'e':
+				part = part[3:]
+			default:
+				dots, part = 0, "" // a name
+				continue
+			}
+			dots++
+		}
+		if part == "" && (dots == 1 || dots == 2) {
 			return true
 		}
 	}
