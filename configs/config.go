@@ -50,6 +50,7 @@ type Redirector struct {
 	TLSCert        string        `mapstructure:"tls_cert"`
 	TLSKey         string        `mapstructure:"tls_key"`
 	TrustedProxies []string      `mapstructure:"trusted_proxies"`
+	PerAddress     int           `mapstructure:"connections_per_address"` // 0: any number
 	Leave          string        `mapstructure:"leave"`
 	Drain          time.Duration `mapstructure:"drain"`
 	ShipDeadline   time.Duration `mapstructure:"ship_deadline"`

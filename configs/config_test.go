@@ -82,6 +82,7 @@ func TestMistakesAreListedAllAtOnce(t *testing.T) {
 		`deliveries.allow_loopback is "true": false where other machines reach a listener or a public_url is set: whoever enters an address could have this machine's own services called`,
 		`deliveries.timeout is "1m0s": from 1s to 15s`,
 		`log.level is "loud": debug, info, warn or error`,
+		`redirector.connections_per_address is "-1": a number of connections, or 0 for no bound`,
 		`redirector.journal.sync_every is "1h0m0s": from 1ms to 10s`,
 		`redirector.leave is "soon": auto, or from 0s to 10m`,
 		`redirector.listen is "8080": host:port, such as 127.0.0.1:8080`,

@@ -76,6 +76,9 @@ func (c *Config) Validate() Mistakes {
 			bad(key, file, "the file cannot be read")
 		}
 	}
+	if n := c.Redirector.PerAddress; n < 0 {
+		bad("redirector.connections_per_address", n, "a number of connections, or 0 for no bound")
+	}
 	j := c.Redirector.Journal
 	for key, size := range map[string]struct{ segment, most int64 }{
 		"redirector.journal":  {j.SegmentBytes, j.MaxBytes},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -17,9 +18,10 @@ const (
 	acceptDescriptors = "descriptors" // this process, or the machine, may open no more files
 	acceptMemory      = "memory"      // the kernel has no room for another
 	acceptConnection  = "connection"  // that one was broken before it was taken
+	acceptPerAddress  = "per_address" // too many are open from there
 )
 
-var acceptReasons = [...]string{acceptDescriptors, acceptMemory, acceptConnection}
+var acceptReasons = [...]string{acceptDescriptors, acceptMemory, acceptConnection, acceptPerAddress}
 
 // reasonNotAccepted says why Accept failed, if the next attempt may do better; "": the listener itself is of no
 // use any more.
@@ -60,7 +62,7 @@ func newNotAccepted(log *slog.Logger) *notAccepted {
 
 func (n *notAccepted) add(reason string, err error) {
 	n.byReason[reason].Add(1)
-	if reason == acceptConnection {
+	if reason == acceptConnection || reason == acceptPerAddress {
 		return // the other end's affair
 	}
 	n.mu.Lock()
@@ -128,6 +130,79 @@ func (l *patientListener) Accept() (net.Conn, error) {
 func (l *patientListener) Close() error {
 	l.once.Do(func() { close(l.closed) })
 	return l.Listener.Close()
+}
+
+// fairListener closes at once what one address opens beyond a number. Trusted proxies open any number: theirs are
+// everybody's.
+type fairListener struct {
+	net.Listener
+	most    int
+	trusted func(netip.Addr) bool
+	failed  *notAccepted
+
+	mu   sync.Mutex
+	open map[netip.Prefix]int // guarded by mu
+}
+
+func fair(l net.Listener, most int, trusted func(netip.Addr) bool, failed *notAccepted) net.Listener {
+	return &fairListener{Listener: l, most: most, trusted: trusted, failed: failed, open: map[netip.Prefix]int{}}
+}
+
+func (l *fairListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		from := peer(c.RemoteAddr())
+		if !from.IsValid() || l.trusted(from) {
+			return c, nil
+		}
+		home := household(from)
+		if l.take(home) {
+			return &fairConn{Conn: c, gone: sync.OnceFunc(func() { l.give(home) })}, nil
+		}
+		l.failed.add(acceptPerAddress, nil)
+		c.Close() // there is nothing to be done about an error
+	}
+}
+
+func (l *fairListener) take(home netip.Prefix) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[home] >= l.most {
+		return false
+	}
+	l.open[home]++
+	return true
+}
+
+func (l *fairListener) give(home netip.Prefix) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[home]--; l.open[home] == 0 {
+		delete(l.open, home)
+	}
+}
+
+// household is whose connections are counted together: an IPv4 address, or the /64 that an IPv6 connection has to itself.
+func household(a netip.Addr) netip.Prefix {
+	bits := 32
+	if a.Is6() {
+		bits = 64
+	}
+	return netip.PrefixFrom(a.WithZone(""), bits).Masked()
+}
+
+// fairConn is counted until it is closed.
+type fairConn struct {
+	net.Conn
+	gone func()
+}
+
+func (c *fairConn) Close() error {
+	c.gone()
+	return c.Conn.Close()
 }
 
 // spareDescriptors are those that clients' connections leave to the rest of the process: segments of the journals,

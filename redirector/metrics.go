@@ -155,6 +155,7 @@ func (s *Server) export(set *metrics.Set) {
 	set.RegisterMetricsWriter(func(w io.Writer) {
 		s.writeRequests(w)
 		s.writeDirectory(w)
+		s.writeCertificate(w)
 		s.writeJournal(w, "fairlead_journal", s.opt.Journal)
 		s.writeJournal(w, "fairlead_conversions_journal", s.opt.Conversions)
 	})
@@ -209,6 +210,16 @@ func (s *Server) writeDirectory(w io.Writer) {
 	}
 }
 
+// writeCertificate tells how long the TLS certificate is good for, where there is one, and whether the files hold another
+// that cannot be used.
+func (s *Server) writeCertificate(w io.Writer) {
+	if s.cert == nil {
+		return
+	}
+	metrics.WriteGaugeUint64(w, "fairlead_tls_certificate_expires_timestamp_seconds", uint64(s.cert.current.Load().Leaf.NotAfter.Unix()))
+	metrics.WriteGaugeUint64(w, "fairlead_tls_certificate_failing", oneIf(s.cert.failing.Load()))
+}
+
 // statistics is what a journal can say of itself.
 type statistics interface{ Stats() journal.Stats }
 
@@ -220,6 +231,9 @@ func (s *Server) writeJournal(w io.Writer, prefix string, of any) {
 	}
 	st := j.Stats()
 	metrics.WriteGaugeUint64(w, prefix+"_bytes", uint64(st.Bytes))
+	if st.Room >= 0 {
+		metrics.WriteGaugeUint64(w, prefix+"_room_bytes", uint64(st.Room))
+	}
 	metrics.WriteGaugeUint64(w, prefix+"_segments", uint64(st.Segments))
 	metrics.WriteGaugeUint64(w, prefix+"_damaged", uint64(st.Damaged))
 	metrics.WriteCounterUint64(w, prefix+"_appended_total", st.Appended)

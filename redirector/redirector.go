@@ -78,8 +78,9 @@ type Limits struct {
 	// Read is the time that a request may take to arrive: 5 s; Write that an answer may take to
 	// leave: 5 s; Idle that a connection may stay open without a request: 60 s.
 	Read, Write, Idle time.Duration
-	// Connections is how many may be open at once: 200,000, or fewer where the limit of open files says so. PerAddress how many from one address; 0:
-	// any number, for they may all come from one load balancer.
+	// Connections is how many may be open at once: 200,000, or fewer where the limit of open files says so. PerAddress is how
+	// many from one IPv4 address or IPv6 /64 that is no trusted proxy, on each listener; 0: any number, for they may all come
+	// from one load balancer.
 	Connections, PerAddress int
 }
 

@@ -75,11 +75,29 @@ func (f *facts) read(ctx *fasthttp.RequestCtx) {
 	}
 }
 
+// ambiguous reports whether a request has both a length and chunks. fasthttp goes by the chunks and leaves the connection
+// open, on which a proxy that went by the length may have sent what is no request (RFC 9112, section 6.1).
+func ambiguous(r *fasthttp.RequestHeader) bool {
+	const chunked = -1
+	if r.ContentLength() != chunked {
+		return false
+	}
+	for rest := r.RawHeaders(); len(rest) > 0; {
+		var line []byte
+		line, rest, _ = bytes.Cut(rest, []byte{'\n'})
+		if name, _, ok := bytes.Cut(line, []byte{':'}); ok && equalFold(name, "content-length") {
+			return true
+		}
+	}
+	return false
+}
+
 // The reasons that stand beside a verdict: a closed set.
 var (
 	reasonSecPurposePrefetch  = []byte("sec-purpose: prefetch")
 	reasonSecPurposePrerender = []byte("sec-purpose: prerender")
 	reasonPurpose             = []byte("purpose: prefetch")
+	reasonPurposePreview      = []byte("purpose: preview")
 	reasonXPurpose            = []byte("x-purpose: preview")
 	reasonXMoz                = []byte("x-moz: prefetch")
 
@@ -104,6 +122,8 @@ func (f *facts) purpose() (schema.Verdict, []byte) {
 		return schema.VerdictPrefetch, reasonSecPurposePrefetch
 	case len(f.purposeHeader) > 0 && (containsFold(f.purposeHeader, "prefetch") || containsFold(f.purposeHeader, "prerender")):
 		return schema.VerdictPrefetch, reasonPurpose
+	case len(f.purposeHeader) > 0 && containsFold(f.purposeHeader, "preview"):
+		return schema.VerdictPrefetch, reasonPurposePreview
 	case len(f.xPurpose) > 0 && (containsFold(f.xPurpose, "preview") || containsFold(f.xPurpose, "prefetch") || containsFold(f.xPurpose, "instant")):
 		return schema.VerdictPrefetch, reasonXPurpose
 	case len(f.xMoz) > 0 && containsFold(f.xMoz, "prefetch"):

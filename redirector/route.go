@@ -43,8 +43,12 @@ func (s *Server) RouteBodies(path string, most int, r Route) {
 	s.routes[path] = route{r, most}
 }
 
-// bounds tells fasthttp how long a body may be, once the headers have come. Links have none, and are most of what comes.
+// bounds tells fasthttp how long a body may be, once the headers have come. Links have none, and are most of what comes. Where
+// the request ends is doubtful when it has two lengths: it is the last of its connection then.
 func (s *Server) bounds(h *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
+	if ambiguous(h) {
+		h.SetConnectionClose()
+	}
 	if !h.IsGet() {
 		c.MaxRequestBodySize = s.bodyBound(h)
 	}

@@ -75,7 +75,6 @@ func New(opt Options) (*Server, error) {
 		WriteTimeout:                 opt.Limits.Write,
 		IdleTimeout:                  opt.Limits.Idle,
 		Concurrency:                  opt.Limits.Connections,
-		MaxConnsPerIP:                opt.Limits.PerAddress,
 		NoDefaultServerHeader:        true,
 		NoDefaultContentType:         true,
 		DisablePreParseMultipartForm: true,
@@ -114,7 +113,11 @@ func (s *Server) since(t time.Time) time.Duration {
 func (s *Server) Serve(listeners ...net.Listener) error {
 	ended := make(chan error, len(listeners))
 	for _, l := range listeners {
-		l = thrifty(patient(l, s.notAccepted))
+		l = patient(l, s.notAccepted)
+		if most := s.opt.Limits.PerAddress; most > 0 {
+			l = fair(l, most, s.trusted, s.notAccepted)
+		}
+		l = thrifty(l)
 		if s.cert != nil {
 			l = s.cert.listener(l)
 		}

@@ -24,6 +24,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/VictoriaMetrics/metrics"
 	"github.com/valyala/fasthttp/fasthttputil"
 	"go.uber.org/goleak"
 )
@@ -340,6 +341,68 @@ func TestTheCertificateIsReadAgainWhenItChanges(t *testing.T) {
 	if _, err := New(Options{TLSCert: cert, TLSKey: key}); err == nil {
 		t.Error("a server starts with a certificate that cannot be used")
 	}
+}
+
+// TestAPairHalfWrittenKeepsTheOld replaces the certificate first and the key later, as programs that renew
+// certificates do, and looks at the files between.
+func TestAPairHalfWrittenKeepsTheOld(t *testing.T) {
+	dir, next := t.TempDir(), t.TempDir()
+	cert, key := writeCertificate(t, dir, "first.example")
+	newCert, newKey := writeCertificate(t, next, "second.example")
+	var said bytes.Buffer
+	set := metrics.NewSet()
+	e := newEdge(t, func(o *Options) {
+		o.TLSCert, o.TLSKey, o.Metrics = cert, key, set
+		o.Logger = slog.New(slog.NewTextHandler(&said, nil))
+	})
+	now := time.Now()
+	replace := func(from, to string) {
+		t.Helper()
+		b, err := os.ReadFile(from)
+		if err == nil {
+			err = os.WriteFile(to, b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(time.Second)
+		touch(t, to, now)
+	}
+	f := func(when, want string, failing, lines int) {
+		t.Helper()
+		e.cert.look(e.log)
+		leaf := e.cert.current.Load().Leaf
+		if got := leaf.Subject.CommonName; got != want {
+			t.Errorf("%s: the certificate is of %s, want %s", when, got, want)
+		}
+		if got := strings.Count(said.String(), "the old one stays"); got != lines {
+			t.Errorf("%s: it was said %d times that the old one stays, want %d:\n%s", when, got, lines, &said)
+		}
+		var out bytes.Buffer
+		set.WritePrometheus(&out)
+		for _, line := range []string{
+			fmt.Sprintf("fairlead_tls_certificate_failing %d\n", failing),
+			fmt.Sprintf("fairlead_tls_certificate_expires_timestamp_seconds %d\n", leaf.NotAfter.Unix()),
+		} {
+			if !strings.Contains(out.String(), line) {
+				t.Errorf("%s: the metrics lack %s", when, line)
+			}
+		}
+	}
+	f("at first", "first.example", 0, 0)
+	replace(newCert, cert)
+	f("the certificate is new, the key is not", "first.example", 1, 1)
+	f("the same again", "first.example", 1, 1)
+	if err := os.Truncate(key, 10); err != nil {
+		t.Fatal(err)
+	}
+	f("half a key", "first.example", 1, 1)
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	f("no key", "first.example", 1, 1)
+	replace(newKey, key)
+	f("both are new", "second.example", 0, 1)
 }
 
 func touch(t testing.TB, name string, at time.Time) {

@@ -14,7 +14,9 @@ import (
 type certificate struct {
 	certFile, keyFile string
 	current           atomic.Pointer[tls.Certificate]
-	seen              [2]stamp // of the files as they were read last, whether they could be used or not
+	seen              [2]stamp // of the files as they were read last
+	bad               error    // why those could not be used; nil: they are
+	failing           atomic.Bool
 }
 
 // stamp tells a version of a file from another.
@@ -33,7 +35,7 @@ func loadCertificate(certFile, keyFile string) (*certificate, error) {
 	return c, nil
 }
 
-// reload reads the files if they are not what was read last.
+// reload reads the files if they are not what was read last. The error is why what they hold cannot be used.
 func (c *certificate) reload() (changed bool, err error) {
 	var now [2]stamp
 	for i, name := range []string{c.certFile, c.keyFile} {
@@ -44,12 +46,13 @@ func (c *certificate) reload() (changed bool, err error) {
 		now[i] = stamp{info.ModTime(), info.Size()}
 	}
 	if now == c.seen {
-		return false, nil
+		return false, c.bad
 	}
-	c.seen = now
+	c.seen, c.bad = now, nil
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {
-		return false, fmt.Errorf("TLS certificate %s with key %s: %w", c.certFile, c.keyFile, err)
+		c.bad = fmt.Errorf("TLS certificate %s with key %s: %w", c.certFile, c.keyFile, err)
+		return false, c.bad
 	}
 	c.current.Store(&pair)
 	return true, nil
@@ -59,22 +62,26 @@ func (c *certificate) reload() (changed bool, err error) {
 func (c *certificate) watch(stop <-chan struct{}, log *slog.Logger) {
 	tick := time.NewTicker(certificateEvery)
 	defer tick.Stop()
-	failing := false
 	for {
 		select {
 		case <-stop:
 			return
 		case <-tick.C:
 		}
-		changed, err := c.reload()
-		switch {
-		case err != nil && !failing:
-			log.Error("the new TLS certificate cannot be used; the old one stays", "err", err)
-		case changed:
-			log.Info("TLS certificate read again", "file", c.certFile)
-		}
-		failing = err != nil
+		c.look(log)
 	}
+}
+
+// look reads the files again if they have changed. A pair that cannot be used leaves the old one in force, and is said once.
+func (c *certificate) look(log *slog.Logger) {
+	changed, err := c.reload()
+	switch {
+	case err != nil && !c.failing.Load():
+		log.Error("the new TLS certificate cannot be used; the old one stays", "err", err)
+	case changed:
+		log.Info("TLS certificate read again", "file", c.certFile)
+	}
+	c.failing.Store(err != nil)
 }
 
 func (c *certificate) listener(l net.Listener) net.Listener {

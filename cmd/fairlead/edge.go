@@ -99,6 +99,7 @@ func openEdge(ctx context.Context, d *deployment, o *ops, data *enrich.Data, log
 			TrustedProxies: proxies,
 			TLSCert:        c.Redirector.TLSCert,
 			TLSKey:         c.Redirector.TLSKey,
+			Limits:         redirector.Limits{PerAddress: c.Redirector.PerAddress},
 			Metrics:        o.Metrics,
 			Logger:         log,
 			Stores: map[string]func() any{

@@ -56,6 +56,15 @@ func bootID() string {
 	return string(bytes.TrimSpace(b))
 }
 
+// freeBytes is what a disk still has for users other than root.
+func freeBytes(path string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(path, &st); err != nil {
+		return 0, &os.PathError{Op: "statfs", Path: path, Err: err}
+	}
+	return int64(st.Bavail) * st.Bsize, nil
+}
+
 // originOf tells a file from every copy of it.
 func originOf(path string) (origin, error) {
 	var st unix.Statx_t

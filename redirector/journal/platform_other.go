@@ -3,6 +3,7 @@
 package journal
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -15,6 +16,8 @@ func datasync(f *os.File) error { return f.Sync() }
 func warm([]byte) {}
 
 func bootID() string { return "" }
+
+func freeBytes(string) (int64, error) { return 0, errors.ErrUnsupported }
 
 func originOf(path string) (origin, error) {
 	var st unix.Stat_t

@@ -8,6 +8,7 @@ import (
 // Stats are the log's figures at one moment.
 type Stats struct {
 	Bytes      int64             // of all segments, the one made in advance included
+	Room       int64             // bytes that it may still grow by: what is left of MaxBytes or on the disk; -1: the disk does not tell
 	Segments   int               // likewise
 	Appended   uint64            // last number handed out
 	Synced     uint64            // watermark
@@ -39,6 +40,7 @@ func (l *Log) Stats() Stats {
 	now := time.Unix(int64(l.unixNow), 0).UTC()
 	l.mu.Unlock()
 
+	s.Room = l.room(s.Bytes)
 	s.Synced = l.Synced()
 	l.cmu.Lock()
 	s.Cursors = maps.Clone(l.cursors)
@@ -59,6 +61,22 @@ func (l *Log) Stats() Stats {
 		s.OldestUnshipped = l.timeOf(passed + 1)
 	}
 	return s
+}
+
+// room is how many bytes of segments there can be beside those that are there.
+func (l *Log) room(bytes int64) int64 {
+	free, err := freeBytes(l.disk.dir)
+	if err != nil {
+		free = -1
+	}
+	if l.opt.MaxBytes <= 0 {
+		return free
+	}
+	left := max(0, l.opt.MaxBytes-bytes)
+	if free < 0 {
+		return left
+	}
+	return min(left, free)
 }
 
 // timeOf returns when the first record at or above seq was appended, zero if that cannot be said.
