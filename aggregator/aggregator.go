@@ -76,7 +76,28 @@ func New(opt Options) (*Aggregator, error) {
 	}
 	a := &Aggregator{opt: opt}
 	a.jobs = a.table()
-	return a, a.schedule()
+	if err := a.schedule(); err != nil {
+		return a, err
+	}
+	a.export()
+	return a, nil
+}
+
+// export makes the metrics part of the set. The counters stand at zero from the start: a first failure is an increase.
+func (a *Aggregator) export() {
+	if a.opt.Metrics == nil {
+		return
+	}
+	for _, j := range a.jobs {
+		for _, outcome := range outcomes {
+			j.runs(outcome)
+		}
+		j.moveDue(a.opt.Now())
+	}
+	last := &verified{read: func(ctx context.Context) ([]byte, error) {
+		return a.opt.Redis.Get(ctx, a.opt.Keys.Verified()).Bytes()
+	}}
+	a.opt.Metrics.RegisterMetricsWriter(last.write)
 }
 
 // table is what runs, and when.
@@ -127,6 +148,7 @@ func (a *Aggregator) schedule() error {
 			continue
 		}
 		j.next = func() time.Time { return a.cron.Entry(id).Next }
+		j.after = a.cron.Entry(id).Schedule.Next
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.opt.Schedule)) {
 		if !known[name] {

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -98,7 +100,7 @@ func TestTheJobsRunAtOnceAndThenOnTheirSchedules(t *testing.T) {
 
 	var text bytes.Buffer
 	opt.Metrics.WritePrometheus(&text)
-	for _, name := range []string{`fairlead_job_runs_total{job="rollup",outcome="ok"}`, `fairlead_job_seconds_total{job="heal"}`, `fairlead_job_last_success_timestamp_seconds{job="rollup"}`} {
+	for _, name := range []string{`fairlead_job_runs_total{name="rollup",outcome="ok"}`, `fairlead_job_seconds_total{name="heal"}`, `fairlead_job_last_success_timestamp_seconds{name="rollup"}`} {
 		if !strings.Contains(text.String(), name) {
 			t.Errorf("the metrics lack %s:\n%s", name, text.String())
 		}
@@ -209,6 +211,82 @@ func TestAPanicEndsARunAndNotTheJob(t *testing.T) {
 	eventually(t, "the job ran again after a panic", func() bool { return runs.Load() >= 2 })
 	stop()
 	running.Wait()
+	if got := a.jobs[0].runs(outcomeError).Get(); a.jobs[0].name != JobHeal || int64(got) != runs.Load() {
+		t.Errorf("%d runs of %s are counted as failed, %d panicked", got, a.jobs[0].name, runs.Load())
+	}
+}
+
+// exported are the lines of a set's metrics that begin as some name does.
+func exported(set *metrics.Set, name string) (out []string) {
+	var text bytes.Buffer
+	set.WritePrometheus(&text)
+	for line := range strings.Lines(text.String()) {
+		if strings.HasPrefix(line, name) {
+			out = append(out, strings.TrimSpace(line))
+		}
+	}
+	return out
+}
+
+func TestAFailureDoesNotMoveWhatIsDue(t *testing.T) {
+	w := empty(t)
+	opt := options(t, w)
+	now := time.Date(2026, 7, 1, 12, 30, 15, 0, time.UTC)
+	opt.Now = func() time.Time { return now }
+	var fails error
+	opt.HealDirectory = func(context.Context) (int, error) { return 0, fails }
+	opt.Schedule = map[string]string{JobHeal: "0 * * * *", JobRollup: Off}
+	a := mustNew(t, opt)
+	f := func(when, due string, runs ...string) {
+		t.Helper()
+		at, err := time.Parse(time.TimeOnly, due)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := fmt.Sprintf(`fairlead_job_due_timestamp_seconds{name="heal"} %d`, now.Truncate(24*time.Hour).Add(at.Sub(at.Truncate(24*time.Hour))).Unix())
+		if got := exported(opt.Metrics, `fairlead_job_due_timestamp_seconds{name="heal"}`); !slices.Equal(got, []string{want}) {
+			t.Errorf("%s: %v, want %s", when, got, want)
+		}
+		if got := exported(opt.Metrics, `fairlead_job_runs_total{name="heal"`); !slices.Equal(got, runs) {
+			t.Errorf("%s: %v, want %v", when, got, runs)
+		}
+	}
+	const errs, oks, skips = `fairlead_job_runs_total{name="heal",outcome="error"} `, `fairlead_job_runs_total{name="heal",outcome="ok"} `, `fairlead_job_runs_total{name="heal",outcome="skipped"} `
+	f("at the start", "13:00:00", errs+"0", oks+"0", skips+"0")
+	now = now.Add(time.Hour)
+	if _, err := a.RunOnce(t.Context(), JobHeal); err != nil {
+		t.Fatal(err)
+	}
+	f("after a run", "14:00:00", errs+"0", oks+"1", skips+"0")
+	now, fails = now.Add(time.Hour), errors.New("no")
+	if _, err := a.RunOnce(t.Context(), JobHeal); err == nil {
+		t.Fatal("a job that fails does not say so")
+	}
+	f("after a failure", "14:00:00", errs+"1", oks+"1", skips+"0")
+	if got := exported(opt.Metrics, `fairlead_job_due_timestamp_seconds{name="rollup"}`); len(got) != 0 {
+		t.Errorf("a job without a schedule is due: %v", got)
+	}
+}
+
+func TestTheLastVerificationIsExportedWhoeverMadeIt(t *testing.T) {
+	w := empty(t)
+	w.Ship("a", hits(3)...)
+	here, there := options(t, w), options(t, w)
+	mustNew(t, here)
+	if got := exported(here.Metrics, "fairlead_verify_"); len(got) != 0 {
+		t.Errorf("before there was any: %v", got)
+	}
+	other := mustNew(t, there)
+	if _, err := other.RunOnce(t.Context(), JobVerify); err != nil { // the live counters are not there yet
+		t.Fatal(err)
+	}
+	eventually(t, "what another found is exported here", func() bool {
+		return slices.Contains(exported(here.Metrics, "fairlead_verify_"), "fairlead_verify_gaps 0")
+	})
+	one, another := exported(here.Metrics, "fairlead_verify_"), exported(there.Metrics, "fairlead_verify_")
+	if len(one) != 5 || !slices.Equal(one, another) {
+		t.Errorf("two processes say %v and %v", one, another)
+	}
 }
 
 func TestSchedulesThatCannotBeAreAllNamed(t *testing.T) {

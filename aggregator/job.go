@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/VictoriaMetrics/metrics"
 	"github.com/robfig/cron/v3"
 
 	"fairlead/schema"
@@ -23,15 +24,26 @@ type job struct {
 
 	agg     *Aggregator
 	wrapped cron.Job
-	next    func() time.Time // nil: the job has no schedule
-	ctx     context.Context  // of Run
+	next    func() time.Time          // nil: the job has no schedule
+	after   func(time.Time) time.Time // when a run is due after a moment; nil likewise
+	ctx     context.Context           // of Run
 
 	mu     sync.Mutex
 	failed string // why the last run failed; empty: it did not
 }
 
 // Run is called by the clock.
-func (j *job) Run() { _, _ = j.once(j.ctx) } // said in the log, and kept in the status
+func (j *job) Run() {
+	defer func() {
+		if bug := recover(); bug != nil {
+			if j.agg.opt.Metrics != nil {
+				j.runs(outcomeError).Inc()
+			}
+			panic(bug) // the clock says so
+		}
+	}()
+	_, _ = j.once(j.ctx) // said in the log, and kept in the status
+}
 
 // once runs the job, and tells what came of it: the log, the metrics, and the status in Redis.
 func (j *job) once(ctx context.Context) (schema.JobStatus, error) {
@@ -39,8 +51,13 @@ func (j *job) once(ctx context.Context) (schema.JobStatus, error) {
 	defer cancel()
 	began := j.agg.opt.Now()
 	clock := time.Now()
+	still := j.moveDue(began)
+	defer func() { still() }() // after a panic too
 	did, err := j.run(limited)
 	took := time.Since(clock)
+	if err == nil {
+		still = func() {}
+	}
 	status := schema.JobStatus{BeganAt: began.UTC(), Took: took, Skipped: did == nil && err == nil}
 	if j.next != nil {
 		status.NextAt = j.next()
@@ -71,18 +88,43 @@ func (j *job) count(s schema.JobStatus) {
 	if set == nil {
 		return
 	}
-	outcome := "ok"
+	outcome := outcomeOK
 	switch {
 	case s.Skipped:
-		outcome = "skipped"
+		outcome = outcomeSkipped
 	case s.Error != "":
-		outcome = "error"
+		outcome = outcomeError
 	}
-	set.GetOrCreateCounter(fmt.Sprintf(`fairlead_job_runs_total{job=%q,outcome=%q}`, j.name, outcome)).Inc()
-	set.GetOrCreateFloatCounter(fmt.Sprintf(`fairlead_job_seconds_total{job=%q}`, j.name)).Add(s.Took.Seconds())
-	if outcome == "ok" {
-		set.GetOrCreateGauge(fmt.Sprintf(`fairlead_job_last_success_timestamp_seconds{job=%q}`, j.name), nil).Set(float64(s.BeganAt.Unix()))
+	j.runs(outcome).Inc()
+	set.GetOrCreateFloatCounter(fmt.Sprintf(`fairlead_job_seconds_total{name=%q}`, j.name)).Add(s.Took.Seconds())
+	if outcome == outcomeOK {
+		set.GetOrCreateGauge(fmt.Sprintf(`fairlead_job_last_success_timestamp_seconds{name=%q}`, j.name), nil).Set(float64(s.BeganAt.Unix()))
 	}
+}
+
+// How a run can end: a closed set.
+const (
+	outcomeOK      = "ok"
+	outcomeError   = "error"
+	outcomeSkipped = "skipped" // another process was at it
+)
+
+var outcomes = [...]string{outcomeOK, outcomeError, outcomeSkipped}
+
+func (j *job) runs(outcome string) *metrics.Counter {
+	return j.agg.opt.Metrics.GetOrCreateCounter(fmt.Sprintf(`fairlead_job_runs_total{name=%q,outcome=%q}`, j.name, outcome))
+}
+
+// moveDue says by when the job is to begin its next run, after one that begins now; still takes it back, for a run
+// that failed. Once that lies in the past, the job is overdue.
+func (j *job) moveDue(now time.Time) (still func()) {
+	if j.after == nil || j.agg.opt.Metrics == nil {
+		return func() {}
+	}
+	due := j.agg.opt.Metrics.GetOrCreateGauge(fmt.Sprintf(`fairlead_job_due_timestamp_seconds{name=%q}`, j.name), nil)
+	was := due.Get()
+	due.Set(float64(j.after(now.UTC()).Unix()))
+	return func() { due.Set(was) }
 }
 
 // tell logs a failure when it is new, and its end; a job that runs every few seconds would fill the log.
