@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"fairlead/cmd/chaostest"
 	"fairlead/cmd/stores/storestest"
 	"fairlead/redirector/journal"
 	"fairlead/redirector/links"
@@ -375,15 +375,10 @@ func child(dir string) {
 // TestAnsweredClicksSurviveSIGKILL kills a redirector under load, again and again: every click that was
 // answered with a redirect is in the journal once.
 func TestAnsweredClicksSurviveSIGKILL(t *testing.T) {
-	rounds := 10
-	if os.Getenv("FAIRLEAD_CHAOS") != "" {
-		rounds = 200
-	}
+	rounds := chaostest.Times(10, 200)
 	dir := t.TempDir()
 	makeSnapshot(t, dir)
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd, seed := chaostest.Rand(t)
 	answered := map[string]bool{}
 	var mu sync.Mutex
 	next := 0
@@ -457,7 +452,7 @@ func TestAnsweredClicksSurviveSIGKILL(t *testing.T) {
 			t.Errorf("click %s stands %d times in the journal", n, k)
 		}
 	}
-	t.Logf("%d kills, %d clicks answered, %d recorded", rounds, len(answered), len(times))
+	chaostest.Report(t, "%d SIGKILLs of a redirector without stores; %d clicks answered, %d in its journal, each once; seed %d", rounds, len(answered), len(times), seed)
 }
 
 // makeSnapshot leaves a snapshot of the tests' directory in a folder.

@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"fairlead/aggregator/aggregatortest"
+	"fairlead/cmd/chaostest"
 	"fairlead/schema"
 )
 
@@ -125,10 +126,7 @@ func TestCountingBesideRebuildsEndsExact(t *testing.T) {
 		t.Fatal(err)
 	}
 	const nodes, size = 3, 150
-	batches := 6
-	if os.Getenv("FAIRLEAD_CHAOS") == "1" {
-		batches = 60
-	}
+	batches := chaostest.Times(6, 60)
 	w := empty(t)
 	rng := rand.New(rand.NewPCG(8, 8))
 	var counters [nodes]*counter
@@ -178,7 +176,7 @@ func TestCountingBesideRebuildsEndsExact(t *testing.T) {
 		positions[c.node] = uint64(batches * size)
 	}
 	mustHold(t, w, zone, positions)
-	t.Logf("%d batches met a rebuild and were refused", refused)
+	chaostest.Report(t, "%d rebuilds of the live counters beside %d nodes that count; %d batches met one and were refused, the counters are exact", batches, nodes, refused)
 	if refused == 0 {
 		t.Error("no batch met a rebuild: the test told nothing")
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -14,13 +13,11 @@ import (
 
 	"fairlead/aggregator/aggregatortest"
 	"fairlead/aggregator/lock"
+	"fairlead/cmd/chaostest"
 	"fairlead/schema"
 )
 
 var november = time.Date(2026, 11, 10, 0, 0, 0, 0, time.UTC)
-
-// chaos reports whether the long form of the tests was asked for.
-func chaos() bool { return os.Getenv("FAIRLEAD_CHAOS") == "1" }
 
 func staged(w *aggregatortest.World) uint64 {
 	return w.Count("SELECT count() FROM system.tables WHERE database = 'fairlead' AND startsWith(name, 'stage_')")
@@ -143,10 +140,7 @@ func TestACrashAfterAnyStepIsRepairedByTheNextRun(t *testing.T) {
 }
 
 func TestReadersSeeAMonthBeforeOrAfterNeverBetween(t *testing.T) {
-	runs := 25
-	if chaos() {
-		runs = 400
-	}
+	runs := chaostest.Times(25, 400)
 	w := empty(t)
 	r := newRollup(t, w)
 	const partners = 30
@@ -200,7 +194,7 @@ func TestReadersSeeAMonthBeforeOrAfterNeverBetween(t *testing.T) {
 	}
 	stop()
 	wg.Wait()
-	t.Logf("%d swaps under %v reads", 3*runs, reads)
+	chaostest.Report(t, "%d swaps under %v reads, not one between two states", 3*runs, reads)
 	if slices.Min(reads) < runs {
 		t.Errorf("the readers read %v times during %d runs: too seldom to tell", reads, runs)
 	}

@@ -1,11 +1,11 @@
 package verify
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"fairlead/cmd/chaostest"
 	"fairlead/schema"
 )
 
@@ -190,8 +190,10 @@ func exec(stmts ...string) func(*world) {
 
 // Each group of faults is looked for at once, and in the long form each fault alone.
 func TestEveryFaultIsFound(t *testing.T) {
+	planted := 0
 	for group, all := range faults {
-		if os.Getenv("FAIRLEAD_CHAOS") != "1" {
+		planted += len(all)
+		if !chaostest.Full() {
 			t.Run(group, func(t *testing.T) { mustFind(t, all) })
 			continue
 		}
@@ -199,6 +201,7 @@ func TestEveryFaultIsFound(t *testing.T) {
 			t.Run(group+": "+f.name, func(t *testing.T) { mustFind(t, []fault{f}) })
 		}
 	}
+	chaostest.Report(t, "%d kinds of faults in the stores, each found by verify", planted)
 }
 
 func mustFind(t *testing.T, all []fault) {

@@ -8,13 +8,15 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"fairlead/cmd/chaostest"
 )
 
 // TestAppendersReadersAndSinksAtOnce lets all of them run on tiny segments, and counts: each reader sees each
 // record once and in order.
 func TestAppendersReadersAndSinksAtOnce(t *testing.T) {
 	perWorker := 4000
-	if chaos() {
+	if chaostest.Full() {
 		perWorker = 200_000
 	}
 	const workers = 4
@@ -72,6 +74,7 @@ func TestAppendersReadersAndSinksAtOnce(t *testing.T) {
 	if l.Cursor("a") != total || l.Cursor("b") != total {
 		t.Errorf("cursors %d and %d, want %d", l.Cursor("a"), l.Cursor("b"), total)
 	}
+	chaostest.Report(t, "%d records by %d writers, read by %d sinks meanwhile: each once and in order; %d refused and in a gap", total, workers, len(records), refused.Load())
 }
 
 // follow reads up to total, advancing the sink, and returns how many records there were.

@@ -7,15 +7,14 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-)
 
-// chaos tells whether tests run at full length.
-func chaos() bool { return os.Getenv("FAIRLEAD_CHAOS") == "1" }
+	"fairlead/cmd/chaostest"
+)
 
 // every returns the step of a walk over all bytes: one at full length, otherwise one that meets every residue of
 // eight.
 func every(short int) int {
-	if chaos() {
+	if chaostest.Full() {
 		return 1
 	}
 	return short

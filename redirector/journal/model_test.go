@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"fairlead/cmd/chaostest"
 )
 
 // A model is what a journal has to be, without files: a fate for every number.
@@ -342,20 +344,24 @@ func (s *machine) breakDisk(*rapid.T) {
 func TestLogDoesWhatTheModelDoes(t *testing.T) {
 	const machines = 2
 	sequences := 300
-	if chaos() {
+	if chaostest.Full() {
 		sequences = 10_000
 	}
-	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+	f := flag.Lookup("rapid.checks")
+	if f.Value.String() == f.DefValue {
 		if err := f.Value.Set(strconv.Itoa(sequences / machines)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for n := range machines {
-		t.Run(strconv.Itoa(n), func(t *testing.T) {
-			t.Parallel()
-			rapid.Check(t, func(rt *rapid.T) { runMachine(rt, t) })
-		})
-	}
+	t.Run("at once", func(t *testing.T) {
+		for n := range machines {
+			t.Run(strconv.Itoa(n), func(t *testing.T) {
+				t.Parallel()
+				rapid.Check(t, func(rt *rapid.T) { runMachine(rt, t) })
+			})
+		}
+	})
+	chaostest.Report(t, "%s random sequences of appends, syncs, reads, crashes, power losses, full and broken disks, each against the model", f.Value)
 }
 
 func runMachine(rt *rapid.T, t *testing.T) {

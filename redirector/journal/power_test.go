@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"fairlead/cmd/chaostest"
 )
 
 // An account is what a journal's users were told: what may never be taken back.
@@ -84,7 +86,7 @@ func (a *account) read(t *testing.T, l *Log) {
 // by SIGKILL, and with the power what was not synced: pages, sectors, lengths, names.
 func TestThePowerGoesAtEveryOperation(t *testing.T) {
 	seeds := 1
-	if chaos() {
+	if chaostest.Full() {
 		seeds = 20
 	}
 	for seed := range seeds {
@@ -94,7 +96,7 @@ func TestThePowerGoesAtEveryOperation(t *testing.T) {
 			for powerGoesAt(t, at, newRand(uint64(seed)<<32|uint64(at))) {
 				at++
 			}
-			t.Logf("the power went at %d operations", at-1)
+			chaostest.Report(t, "the power went at each of %d operations; nothing that was synced is lost", at-1)
 		})
 	}
 }
@@ -186,7 +188,7 @@ func quietly(r *rig) Options {
 // the power at any moment, in time that is simulated. Every record that was older than SyncEvery and one round of syncing is there.
 func TestAPowerLossCostsAtMostTheWindow(t *testing.T) {
 	losses := 40
-	if chaos() {
+	if chaostest.Full() {
 		losses = 1500
 	}
 	const window = 100 * time.Millisecond
@@ -209,7 +211,7 @@ func TestAPowerLossCostsAtMostTheWindow(t *testing.T) {
 			if limit := window + 3*slow; worst > limit {
 				t.Errorf("a record was lost that was %v old, want at most %v", worst, limit)
 			}
-			t.Logf("the oldest record lost was %v old", worst)
+			chaostest.Report(t, "%d power losses at any moment, with a window of %v; the oldest record lost was %v old", losses, window, worst)
 		})
 	}
 }

@@ -60,7 +60,7 @@ func TestADirectoryBelongsToOneProcess(t *testing.T) {
 // inside, before some operation on the files, from the first one of Open on.
 func TestSIGKILLTakesNothingAnswered(t *testing.T) {
 	kills := 12
-	if chaos() {
+	if chaostest.Full() {
 		kills = 400
 	}
 	dir := t.TempDir()

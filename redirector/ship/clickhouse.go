@@ -12,6 +12,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"fairlead/redirector/enrich"
+	"fairlead/redirector/journal"
 )
 
 // ClickHouseOptions say what a ClickHouse sink ships, and how. Source must be there, and Enrich where it ships clicks.
@@ -32,6 +33,7 @@ type ClickHouseOptions struct {
 	InsertTimeout time.Duration // after which an insert counts as lost, 75 s; ClickHouse gives up after four fifths of it
 	Heartbeat     time.Duration // between two words of life when there is nothing to ship, 10 s
 	StopGrace     time.Duration // for the insert in flight when Run is told to stop, 5 s
+	Pause         time.Duration // after a first failure, 100 ms; it grows to fifty times that
 	GiveUp        int           // after so many failures in a row; 0: never
 
 	Now     func() time.Time
@@ -45,6 +47,7 @@ type ClickHouseOptions struct {
 
 func (o *ClickHouseOptions) fillIn() {
 	def(&o.FlushEvery, time.Second)
+	def(&o.Pause, firstPause)
 	def(&o.MaxRows, 500_000)
 	def(&o.MaxBytes, 64<<20)
 	def(&o.InsertTimeout, 75*time.Second)
@@ -111,6 +114,9 @@ func newSink(conn driver.Conn, opt ClickHouseOptions, f fact) *ClickHouse {
 		maxSize: opt.MaxBytes,
 		at:      opt.Source.Cursor(t.sink),
 	}
+	for _, reason := range append(journal.Reasons(), reasonUndecodable, reasonMissing) {
+		s.m.gaps(t.gaps, reason)
+	}
 	if opt.Dir != "" {
 		s.intent.path = filepath.Join(opt.Dir, t.flight)
 		s.cut.aside.dir = filepath.Join(opt.Dir, "undecodable")
@@ -158,7 +164,9 @@ func (s *ClickHouse) Drain(ctx context.Context) error {
 	return nil
 }
 
-func (s *ClickHouse) loop() loop { return loop{step: s.step, failed: s.failed, giveUp: s.opt.GiveUp} }
+func (s *ClickHouse) loop() loop {
+	return loop{step: s.step, failed: s.failed, giveUp: s.opt.GiveUp, pause: s.opt.Pause}
+}
 
 func (s *ClickHouse) failed(err error, attempt int) {
 	s.m.failed()
@@ -238,7 +246,7 @@ func (s *ClickHouse) done() error {
 	s.m.batches.Inc()
 	s.m.rows.Add(s.batch.records())
 	for _, g := range s.batch.gaps {
-		s.m.gap(s.table.gaps, g)
+		s.m.gaps(s.table.gaps, g.Reason).AddInt64(int64(g.To - g.From + 1))
 	}
 	if n := len(s.batch.months); n > 0 {
 		at := s.batch.months[n-1].at

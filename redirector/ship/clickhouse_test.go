@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"fairlead/cmd/chaostest"
 	"fairlead/redirector/enrich"
 	"fairlead/redirector/journal"
 	"fairlead/schema"
@@ -146,7 +147,7 @@ func TestACrashAtEachPoint(t *testing.T) { ofEachKind(t, crashAtEachPoint) }
 func crashAtEachPoint(t *testing.T, r *rig) {
 	i := 0
 	for _, point := range []string{"killed", "asking", "insert", "inserted 0", "inserted 1", "gaps", "shipped", "advanced"} {
-		for n := range times(1, 4) {
+		for n := range chaostest.Times(1, 4) {
 			for _, forgets := range []bool{false, true} {
 				i++
 				src := newMemory(fmt.Sprintf("n%d", i))
@@ -199,7 +200,7 @@ func (r *rig) onlyNode(src *memory) {
 	}
 }
 
-func TestALostAnswerDoublesNothing(t *testing.T) { ofEachKind(t, lostAnswer) }
+func TestALostAnswerDoublesNothing(t *testing.T) { ofEachKindAtOnce(t, lostAnswer) }
 
 func lostAnswer(t *testing.T, r *rig) {
 	src := newMemory("a1")
@@ -212,7 +213,7 @@ func lostAnswer(t *testing.T, r *rig) {
 			return nil
 		}
 	})
-	rounds := times(10, 1000)
+	rounds := chaostest.Times(10, 1000)
 	for i := range rounds {
 		src.add(r.kind.records(i*200, 200, noon)...)
 		r.drain(s)
@@ -221,14 +222,15 @@ func lostAnswer(t *testing.T, r *rig) {
 		t.Errorf("only %d answers were lost in %d rounds", n, rounds)
 	}
 	r.exactlyOnce(src)
+	chaostest.Report(t, "%d answers of ClickHouse to an insert lost after the commit; %d %s sent, each stands there once", r.proxy.times(), src.Appended(), r.kind.name)
 }
 
-func TestAConnectionCutAnywhereLosesNothing(t *testing.T) { ofEachKind(t, cutConnection) }
+func TestAConnectionCutAnywhereLosesNothing(t *testing.T) { ofEachKindAtOnce(t, cutConnection) }
 
 func cutConnection(t *testing.T, r *rig) {
 	src := newMemory("a1")
 	s := r.sink(r.through(), src)
-	for i := range times(20, 400) {
+	for i := range chaostest.Times(20, 400) {
 		src.add(r.kind.records(i*200, 200, noon)...)
 		r.proxy.next(cutOff, 100+i*997%20_000)
 		r.drain(s)
@@ -237,6 +239,7 @@ func cutConnection(t *testing.T, r *rig) {
 		t.Errorf("only %d connections were cut", n)
 	}
 	r.exactlyOnce(src)
+	chaostest.Report(t, "%d connections to ClickHouse cut in the middle of an exchange; %d %s sent, each stands there once", r.proxy.times(), src.Appended(), r.kind.name)
 }
 
 // TestAnInsertThatArrivesAfterTheQuestion holds an insert back in the network until the sink has given it up, asked, and
@@ -378,7 +381,8 @@ func TestClickHouseIsBounced(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ran := make(chan error)
 	go func() { ran <- s.Run(ctx) }()
-	for i := range times(3, 30) {
+	bounces := chaostest.Times(3, 30)
+	for i := range bounces {
 		for k := range 40 {
 			src.add(records(i*4000+k*100, 100, noon)...)
 			waitFor(t, func() bool { return k%10 < 9 || s.Lag().Records < 2000 })
@@ -400,6 +404,7 @@ func TestClickHouseIsBounced(t *testing.T) {
 	}
 	r.drain(s)
 	r.exactlyOnce(src)
+	chaostest.Report(t, "ClickHouse stopped and killed %d times under load; %d clicks sent, each stands there once", bounces, src.Appended())
 }
 
 // TestACopyThatWentItsOwnWay begins with a journal whose first 100 clicks were shipped, restored from an image without

@@ -12,13 +12,17 @@ type loop struct {
 	step   func(ctx context.Context, drain bool) error
 	failed func(err error, attempt int)
 	giveUp int // after so many failures in a row; 0: never
+	pause  time.Duration
 }
 
 // errCrash ends a sink as a killed process would: tests only.
 var errCrash = errors.New("crash")
 
-// pauses are the waits after a failure, the last one for ever.
-var pauses = [...]time.Duration{100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second}
+// firstPause is the wait after a first failure, unless the options say otherwise.
+const firstPause = 100 * time.Millisecond
+
+// pauses are the waits after failures in a row, in tenths of the first, the last one for ever.
+var pauses = [...]time.Duration{10, 25, 50, 100, 200, 500}
 
 // until takes steps until done answers true, or ctx is done. The error is nil, ctx's with what failed last, errCrash, or
 // the one at which it gave up.
@@ -44,7 +48,7 @@ func (l loop) until(ctx context.Context, drain bool, done func() bool) error {
 			last = err
 			l.failed(err, failed)
 		}
-		sleep(ctx, pauses[min(failed, len(pauses))-1])
+		sleep(ctx, l.pause*pauses[min(failed, len(pauses))-1]/10)
 	}
 	return nil
 }

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
-
-	"fairlead/redirector/journal"
 )
 
 // sinkMetrics are the figures of one sink, all labelled with its name.
@@ -103,9 +101,9 @@ func (m *sinkMetrics) failed() {
 	m.waits.Store(false)
 }
 
-// gap counts in the metric of a name what could not be shipped, by its reason, which comes from a closed set.
-func (m *sinkMetrics) gap(name string, g journal.Gap) {
-	m.set.GetOrCreateCounter(fmt.Sprintf("%s{reason=%q}", name, g.Reason)).AddInt64(int64(g.To - g.From + 1))
+// gaps counts in the metric of a name what could not be shipped, by its reason, which comes from a closed set.
+func (m *sinkMetrics) gaps(name, reason string) *metrics.Counter {
+	return m.set.GetOrCreateCounter(fmt.Sprintf("%s{reason=%q}", name, reason))
 }
 
 // Lag is how far a sink is behind its source.

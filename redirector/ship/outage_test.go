@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"fairlead/cmd/chaostest"
 	"fairlead/redirector/journal"
 	"fairlead/schema"
 )
@@ -36,7 +37,7 @@ const (
 // brings them back while clicks go on coming. Scaled down, everything is, but not the way.
 func TestLagReturnsAfterAnOutage(t *testing.T) {
 	o := outage{backlog: 60_000, perSecond: 2000, maxRows: 4000, maxBytes: 1 << 20, liveHeap: 16 << 20, peakHeap: 128 << 20}
-	if chaos {
+	if chaostest.Full() {
 		o = outage{backlog: 12_000_000, perSecond: 20_000, liveHeap: liveBound, peakHeap: peakBound}
 	}
 	r, live := newRig(t), newLiveRig(t)
@@ -102,7 +103,7 @@ func TestLagReturnsAfterAnOutage(t *testing.T) {
 		}
 	}
 	worst := time.Duration(0)
-	if chaos {
+	if chaostest.Full() {
 		worst = worstLag(facts, counts, 10*time.Second)
 	}
 	stopLoad()
@@ -126,7 +127,7 @@ func TestLagReturnsAfterAnOutage(t *testing.T) {
 	if p := peak.most.Load(); p > o.peakHeap {
 		t.Errorf("the shippers' heap came to %d MiB while they caught up, want at most %d", p>>20, o.peakHeap>>20)
 	}
-	t.Logf("%d clicks waited in %d MiB of journal, written in %v; at %d/s more, ClickHouse's lag was below %v after %v, Redis' after %v, and then at most %v; "+
+	chaostest.Report(t, "%d clicks waited in %d MiB of journal, written in %v; at %d/s more, ClickHouse's lag was below %v after %v, Redis' after %v, and then at most %v; "+
 		"%d clicks stand once in both; heap: %d MiB with a quarter waiting, %d MiB with all, at most %d MiB while catching up",
 		o.backlog, bytes>>20, wrote.Round(time.Millisecond), o.perSecond, settled, back[0].Round(time.Millisecond), back[1].Round(time.Millisecond), worst.Round(time.Millisecond),
 		n, early>>20, late>>20, peak.most.Load()>>20)

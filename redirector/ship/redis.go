@@ -24,6 +24,7 @@ type RedisOptions struct {
 	FlushEvery  time.Duration // how long a click waits for others, from the moment it was made, 200 ms
 	MaxRows     int           // records of a batch, 100,000
 	CursorDelay time.Duration // how long the journal keeps what Redis has counted, 10 s: more than Redis can forget in a crash
+	Pause       time.Duration // after a first failure, 100 ms; it grows to fifty times that
 	GiveUp      int           // after so many failures in a row; 0: never
 
 	Now     func() time.Time
@@ -37,6 +38,7 @@ type RedisOptions struct {
 
 func (o *RedisOptions) fillIn() {
 	def(&o.FlushEvery, 200*time.Millisecond)
+	def(&o.Pause, firstPause)
 	def(&o.MaxRows, 100_000)
 	def(&o.CursorDelay, 10*time.Second)
 	if o.Now == nil {
@@ -135,7 +137,9 @@ func (s *Redis) Drain(ctx context.Context) error {
 	return nil
 }
 
-func (s *Redis) loop() loop { return loop{step: s.step, failed: s.failed, giveUp: s.opt.GiveUp} }
+func (s *Redis) loop() loop {
+	return loop{step: s.step, failed: s.failed, giveUp: s.opt.GiveUp, pause: s.opt.Pause}
+}
 
 func (s *Redis) failed(err error, attempt int) {
 	s.m.failed()

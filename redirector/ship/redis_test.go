@@ -14,6 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"fairlead/cmd/chaostest"
 	"fairlead/cmd/stores/storestest"
 	"fairlead/redirector/enrich"
 	"fairlead/redirector/enrich/enrichtest"
@@ -37,11 +38,15 @@ type liveRig struct {
 
 func newLiveRig(t testing.TB) *liveRig {
 	t.Helper()
+	return newLiveRigOn(t, storestest.Redis(t).Fresh(t))
+}
+
+func newLiveRigOn(t testing.TB, store storestest.RedisStore) *liveRig {
+	t.Helper()
 	zone, err := time.LoadLocation("America/Toronto")
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := storestest.Redis(t).Fresh(t)
 	r := &liveRig{t: t, store: store, rdb: store.Client(t), data: enrichtest.Data(t), log: &logBook{}, keys: schema.DefaultKeys, zone: zone, now: noon}
 	r.proxy = newProxy(t, store.Addr())
 	r.rebuild(nil, 0)
@@ -59,7 +64,7 @@ func (r *liveRig) through(retries int) *redis.Client {
 
 func (r *liveRig) sink(rdb redis.UniversalClient, src Source, set ...func(*RedisOptions)) *Redis {
 	opt := RedisOptions{
-		Source: src, Enrich: r.data, Keys: r.keys, FlushEvery: time.Millisecond, MaxRows: 100, CursorDelay: time.Millisecond,
+		Source: src, Enrich: r.data, Keys: r.keys, FlushEvery: time.Millisecond, MaxRows: 100, CursorDelay: time.Millisecond, Pause: time.Millisecond,
 		Now: func() time.Time { return r.now }, Logger: slog.New(slog.NewTextHandler(r.log, nil)),
 	}
 	for _, f := range set {
@@ -203,7 +208,8 @@ func TestAReplayAddsNothing(t *testing.T) {
 func TestACrashAroundACount(t *testing.T) {
 	r := newLiveRig(t)
 	src := newMemory("a1")
-	for i := range times(10, 200) {
+	crashes := chaostest.Times(10, 200)
+	for i := range crashes {
 		src.add(records(i*300, 300, noon)...)
 		err := r.sink(r.rdb, src, func(o *RedisOptions) { o.Faults = crashAt([]string{"count", "counted"}[i%2], 1+i%5) }).Drain(t.Context())
 		if err != nil && !errors.Is(err, errCrash) {
@@ -212,6 +218,7 @@ func TestACrashAroundACount(t *testing.T) {
 	}
 	r.drain(r.sink(r.rdb, src))
 	r.exact(src)
+	chaostest.Report(t, "%d crashes right before and after counting; %d clicks sent, live counters exact", crashes, src.Appended())
 }
 
 // TestALostAnswerCountsNothingTwice has go-redis repeat commands by itself too
@@ -219,7 +226,8 @@ func TestACrashAroundACount(t *testing.T) {
 func TestALostAnswerCountsNothingTwice(t *testing.T) {
 	for _, retries := range []int{-1, 3} {
 		t.Run(fmt.Sprintf("retries %d", retries), func(t *testing.T) {
-			r := newLiveRig(t)
+			t.Parallel()
+			r := newLiveRigOn(t, storestest.NewRedis(t))
 			src := newMemory("a1")
 			s := r.sink(r.through(retries), src, func(o *RedisOptions) {
 				o.MaxRows = 10_000
@@ -230,7 +238,7 @@ func TestALostAnswerCountsNothingTwice(t *testing.T) {
 					return nil
 				}
 			})
-			rounds := times(20, 1000)
+			rounds := chaostest.Times(20, 1000)
 			for i := range rounds {
 				src.add(records(i*50, 50, noon)...)
 				r.drain(s)
@@ -239,6 +247,7 @@ func TestALostAnswerCountsNothingTwice(t *testing.T) {
 				t.Errorf("only %d answers were lost in %d rounds", n, rounds)
 			}
 			r.exact(src)
+			chaostest.Report(t, "%d answers of Redis lost after the script had run; %d clicks sent, live counters exact", r.proxy.times(), src.Appended())
 		})
 	}
 }
@@ -247,12 +256,13 @@ func TestAConnectionToRedisCutAnywhere(t *testing.T) {
 	r := newLiveRig(t)
 	src := newMemory("a1")
 	s := r.sink(r.through(-1), src)
-	for i := range times(20, 500) {
+	for i := range chaostest.Times(20, 500) {
 		src.add(records(i*100, 100, noon)...)
 		r.proxy.next(cutOff, 1+i*613%9000)
 		r.drain(s)
 	}
 	r.exact(src)
+	chaostest.Report(t, "%d connections to Redis cut in the middle of an exchange; %d clicks sent, live counters exact", r.proxy.times(), src.Appended())
 }
 
 func TestRedisIsBounced(t *testing.T) {
@@ -262,7 +272,8 @@ func TestRedisIsBounced(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ran := make(chan error)
 	go func() { ran <- s.Run(ctx) }()
-	for i := range times(4, 40) {
+	bounces := chaostest.Times(4, 40)
+	for i := range bounces {
 		for k := range 30 {
 			src.add(records(i*3000+k*100, 100, noon)...)
 			waitFor(t, func() bool { return k%10 < 9 || s.Lag().Records < 500 })
@@ -284,6 +295,7 @@ func TestRedisIsBounced(t *testing.T) {
 	}
 	r.drain(s)
 	r.exact(src)
+	chaostest.Report(t, "Redis stopped and killed %d times under load; %d clicks sent, live counters exact", bounces, src.Appended())
 }
 
 func TestRedisIsEmptied(t *testing.T) {
@@ -332,7 +344,8 @@ func TestARebuildInTheMiddle(t *testing.T) {
 			return nil
 		}
 	})
-	for round = range times(20, 300) {
+	rounds := chaostest.Times(20, 300)
+	for round = range rounds {
 		points, at = 0, 1+round%6
 		src.add(records(round*200, 200, noon.Add(time.Duration(round)*time.Hour))...)
 		r.drain(s)
@@ -343,6 +356,7 @@ func TestARebuildInTheMiddle(t *testing.T) {
 		r.drain(s)
 		r.exact(src)
 	}
+	chaostest.Report(t, "%d rebuilds of the live counters between any two steps of the sink, in changing time zones; %d clicks sent, live counters exact after each", rounds, src.Appended())
 }
 
 func kathmandu(t testing.TB) *time.Location {

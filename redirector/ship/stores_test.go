@@ -24,17 +24,6 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storestest.Main(m)) }
 
-// chaos is whether tests run at full length.
-var chaos = os.Getenv("FAIRLEAD_CHAOS") != ""
-
-// times is how often a random test repeats: many at full length, few otherwise.
-func times(few, many int) int {
-	if chaos {
-		return many
-	}
-	return few
-}
-
 // rig is a ClickHouse with an empty schema, and a proxy before it.
 type rig struct {
 	t     testing.TB
@@ -78,6 +67,18 @@ func ofEachKind(t *testing.T, test func(t *testing.T, r *rig)) {
 	}
 }
 
+// ofEachKindAtOnce is for tests that mostly wait: each kind has a ClickHouse of its own.
+func ofEachKindAtOnce(t *testing.T, test func(t *testing.T, r *rig)) {
+	for name, k := range kinds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRigOn(t, storestest.NewClickHouse(t))
+			r.kind = k
+			test(t, r)
+		})
+	}
+}
+
 // tagOf is the tag of a record that can be read.
 func (r *rig) tagOf(rec []byte) (tag uint64, ok bool) {
 	if r.reads == nil {
@@ -89,7 +90,12 @@ func (r *rig) tagOf(rec []byte) (tag uint64, ok bool) {
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{t: t, store: storestest.ClickHouse(t).Fresh(t), data: enrichtest.Data(t), log: &logBook{}, kind: kinds["clicks"]}
+	return newRigOn(t, storestest.ClickHouse(t).Fresh(t))
+}
+
+func newRigOn(t testing.TB, store storestest.ClickHouseStore) *rig {
+	t.Helper()
+	r := &rig{t: t, store: store, data: enrichtest.Data(t), log: &logBook{}, kind: kinds["clicks"]}
 	r.conn = r.store.Conn(t)
 	if err := clickhouse.Apply(t.Context(), r.conn, clickhouse.Options{}); err != nil {
 		t.Fatal(err)
@@ -116,7 +122,7 @@ func (r *rig) through() driver.Conn {
 
 func (r *rig) sink(conn driver.Conn, src Source, set ...func(*ClickHouseOptions)) *ClickHouse {
 	opt := ClickHouseOptions{
-		Source: src, Enrich: r.data, Dir: r.t.TempDir(), FlushEvery: time.Millisecond, MaxRows: 500, InsertTimeout: 10 * time.Second,
+		Source: src, Enrich: r.data, Dir: r.t.TempDir(), FlushEvery: time.Millisecond, MaxRows: 500, InsertTimeout: 10 * time.Second, Pause: time.Millisecond,
 		Logger: slog.New(slog.NewTextHandler(r.log, nil)),
 	}
 	for _, f := range set {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
+	"fairlead/cmd/chaostest"
 	"fairlead/schema"
 )
 
@@ -110,7 +111,8 @@ func TestPollersSeeWholeDirectoriesOnly(t *testing.T) {
 			}
 		}
 	})
-	for range rounds(5, 100) {
+	rebuilds := chaostest.Times(5, 100)
+	for range rebuilds {
 		var done, total int
 		if err := w.RebuildRedis(t.Context(), func(d, n int) { done, total = d, n }); err != nil {
 			t.Fatal(err)
@@ -121,7 +123,7 @@ func TestPollersSeeWholeDirectoriesOnly(t *testing.T) {
 	}
 	stop()
 	wg.Wait()
-	t.Logf("%d looks at %d epochs", looks, len(epochs))
+	chaostest.Report(t, "%d rebuilds of Redis beside a writer; %d looks at %d epochs, each whole", rebuilds, looks, len(epochs))
 	w.whole()
 }
 

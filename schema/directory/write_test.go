@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,16 +12,9 @@ import (
 
 	"go.uber.org/goleak"
 
+	"fairlead/cmd/chaostest"
 	"fairlead/schema"
 )
-
-// rounds is how often a fault is tried: more under `make chaos`.
-func rounds(short, long int) int {
-	if os.Getenv("FAIRLEAD_CHAOS") == "1" {
-		return long
-	}
-	return short
-}
 
 // unique checks in ClickHouse that no slug and no e-mail address has two holders.
 func (w *world) unique() {
@@ -53,7 +45,8 @@ func TestOneOfManyWritersWins(t *testing.T) {
 	w := seeded(t)
 	p, _ := w.partner("Ada", "ada@example.com")
 	directories := []*Directory{w.Directory, w.another()}
-	for round := range rounds(3, 50) {
+	rounds := chaostest.Times(3, 50)
+	for round := range rounds {
 		var links, partners atomic.Int32
 		var wg sync.WaitGroup
 		try := func(won *atomic.Int32, add func() error) {
@@ -90,6 +83,7 @@ func TestOneOfManyWritersWins(t *testing.T) {
 	}
 	w.unique()
 	w.whole()
+	chaostest.Report(t, "%d times 24 writers of two processes wanted one slug and 24 one address: one of each got it", rounds)
 }
 
 // Two processes add the same slugs and addresses while Redis is emptied, killed and restarted.
@@ -135,7 +129,8 @@ func TestUniqueWhateverHappensToRedis(t *testing.T) {
 		}
 	}
 	healer := w.another()
-	for round := range rounds(3, 60) {
+	rounds := chaostest.Times(3, 60)
+	for round := range rounds {
 		stage.Add(1)
 		switch round % 3 {
 		case 0:
@@ -160,7 +155,7 @@ func TestUniqueWhateverHappensToRedis(t *testing.T) {
 	}
 	stop()
 	wg.Wait()
-	t.Logf("%d changes, %d refusals", wins.Load(), away.Load())
+	chaostest.Report(t, "%d times Redis was emptied, killed and stopped under 8 writers; %d changes, %d refusals", rounds, wins.Load(), away.Load())
 	if _, err := w.Heal(t.Context()); err != nil {
 		t.Fatal(err)
 	}
