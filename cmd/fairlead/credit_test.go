@@ -224,6 +224,7 @@ func TestRatesFromTheShell(t *testing.T) {
 	c.refuses("positive decimal", "rates", "set", "EUR", "1,1")
 	c.refuses("the program's currency", "rates", "set", "USD", "1")
 	c.refuses("has not come yet", "rates", "set", "EUR", "1", "--day", "2199-01-01")
+	c.refuses("--currency", "rates", "list", "--currency", "EU\tR")
 	c.refuses("no such file", "rates", "import", file+".none")
 	if out, err := c.try("currency,day\n", "rates", "import", "-"); err == nil || out != "" {
 		t.Errorf("got %q, %v", out, err)

@@ -138,7 +138,10 @@ func ratesList(open opener) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			list, err := rates.New(d.CH).InForce(c.Context(), p.Currency, strings.ToUpper(currency))
+			if currency = strings.ToUpper(currency); currency != "" && !schema.KnownCurrency(currency) {
+				return usageError{fmt.Errorf("--currency %q is not the ISO 4217 code of a currency in use, such as EUR", currency)}
+			}
+			list, err := rates.New(d.CH).InForce(c.Context(), p.Currency, currency)
 			if err != nil {
 				return err
 			}

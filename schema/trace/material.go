@@ -3,7 +3,6 @@ package trace
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -343,8 +342,7 @@ func (r *Reader) readNames(ctx context.Context, m *material) error {
 	delete(partners, 0)
 	for id := range partners {
 		p, err := r.dir.Partner(ctx, id)
-		var said *directory.Error
-		if errors.As(err, &said) && said.Code == directory.NotFound {
+		if directory.CodeOf(err) == directory.NotFound {
 			continue
 		}
 		if err != nil {

@@ -66,8 +66,7 @@ type reading struct {
 	name string // as conversions have it
 }
 
-// tie is the name of what ties reports together, whose hash stands in the column names; empty where a question cannot be
-// looked up by it.
+// tie is the name of what ties reports together, as it is hashed in the column names of conversions.
 func (r reading) tie() string {
 	switch r.as {
 	case AsClick:
@@ -133,7 +132,7 @@ func (r *Reader) reports(ctx context.Context, asked []reading) (all []*told, fou
 			continue
 		}
 		// Of a report that names its customer the click is no tie.
-		by, err := r.query(ctx, "reports of a click", "WHERE click_id = {click:String}", map[string]string{"click": a.name})
+		by, err := r.query(ctx, "reports of a click", "WHERE click_id IN {clicks:Array(String)}", map[string]string{"clicks": "[" + clickhouse.Quote(a.name) + "]"})
 		if err != nil {
 			return nil, nil, false, err
 		}

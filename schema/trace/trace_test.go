@@ -228,3 +228,31 @@ func TestThereAreWordsForEverything(t *testing.T) {
 		}
 	}
 }
+
+func TestNamesMayHaveAnyCharacters(t *testing.T) {
+	w := newWorld(t)
+	odd := []string{`it's`, `a\b`, `\N`, `NULL`, `a"b`, "tab\there", "line\nend", "[x]", "{x:String}", "%s", "日本", "null\x00byte", "\xff\xfe", `\`, `'`, "--", "@id", "?"}
+	var all []schema.Conversion
+	for i, name := range odd {
+		all = append(all, sale(float64(i)/100, name, "in_"+name, coupons(name), alias("shop:"+name)))
+	}
+	w.happens(all...)
+	for _, name := range odd {
+		for _, as := range []As{"", AsCustomer, AsClick, AsConversion} {
+			want := 1
+			if as == AsClick || as == AsConversion {
+				want = 0
+			}
+			s, err := w.Read(t.Context(), Question{Text: name, As: as})
+			if err != nil || len(s.Events) != want || want == 1 && s.Events[0].Report.Customer != name {
+				t.Errorf("%q as %q: got %+v, %v", name, as, s.Events, err)
+			}
+		}
+		if s, err := w.Read(t.Context(), Question{Text: "in_" + name}); err != nil || len(s.Events) != 1 {
+			t.Errorf("in_%q: got %+v, %v", name, s.Events, err)
+		}
+		if c, err := w.CustomerOf(t.Context(), 1, "customer:"+name); err != nil || !c.Known {
+			t.Errorf("%q: got %+v, %v", name, c, err)
+		}
+	}
+}
