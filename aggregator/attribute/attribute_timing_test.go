@@ -15,7 +15,7 @@ import (
 
 // The cost of attribution, on a year of a large program: a million reports (leads, sales in two currencies, refunds and
 // repeats) of 400,000 customers, 2,000 partners, 5,000 links. BenchmarkFromScratch decides all of it, by a rebuild and by
-// the job that finds it new, beside the floor of both: reading the same reports and writing as many decisions without
+// the job that finds it new, and compares it as verify does, beside the floor of these: reading the same reports and writing as many decisions without
 // deciding anything. BenchmarkAMinute decides 5,000 more on top. No click is read, so that the number of clicks does not
 // matter: the table of clicks is not even there.
 const (
@@ -51,6 +51,10 @@ func BenchmarkFromScratch(b *testing.B) {
 		return err
 	})
 	w.mustBeDecided(yearReports)
+	measure("recount", func() error {
+		w.mustAgree(yearReports)
+		return nil
+	})
 	b.Logf("ClickHouse's most hungry questions:\n%s", w.hungry())
 }
 

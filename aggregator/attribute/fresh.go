@@ -19,7 +19,7 @@ const (
 )
 
 // From so many new reports on, which are at least one in muchOfAll of all, everything is decided anew: 1,000,000 of
-// 1,000,000 took 80 s piece by piece, and 16 s at once.
+// 1,000,000 took 80 s piece by piece, and 10 to 16 s at once.
 const (
 	muchReports = 100_000
 	muchOfAll   = 5
