@@ -93,7 +93,7 @@ func TestAProgramMovesIn(t *testing.T) {
 	}
 	eventually(t, time.Minute, "every report is decided", func() bool {
 		return count(t, d, "SELECT count() FROM fairlead.attributions FINAL") == sales+1 &&
-			count(t, d, "SELECT toUInt64(sum(sales)) FROM fairlead.sale_days") == sales
+			count(t, d, "SELECT toUInt64(sum(sales + refunds)) FROM fairlead.sale_days") == sales+1
 	})
 	for query, want := range map[string]uint64{
 		"SELECT countIf(state = 'counted') FROM fairlead.attributions FINAL":                                  sales + 1,
@@ -111,6 +111,27 @@ func TestAProgramMovesIn(t *testing.T) {
 			t.Errorf("%s: %d, want %d", query, got, want)
 		}
 	}
+	if v := answer[verifyAnswer](t, m.args("verify", "--json")...); !v.OK {
+		t.Errorf("verify: %+v", v)
+	}
+
+	// A partner whom the file of conversions names before the directory does.
+	late := file("late.csv", "date,partner,customer\n2025-06-01,ada,late1\n2025-06-02,carl@example.com,late2\n2025-06-03,bob,late3\n")
+	if r := fairlead(t, args("conversions", late)...); r.code != exitFailed || !strings.Contains(r.stdout, `"added":2`) {
+		t.Errorf("before the partner came: exit %d, %s%s", r.code, r.stdout, r.stderr)
+	}
+	if text, err := os.ReadFile(rejects); err != nil || !strings.Contains(string(text), "\n3,\"partner: nobody has the e-mail address or slug carl@example.com") {
+		t.Errorf("rejects: %s, %v", text, err)
+	}
+	answer[partnerAnswer](t, m.args("partner", "add", "--name", "Carl", "--email", "carl@example.com", "--json")...)
+	for _, added := range []uint64{1, 0} {
+		if r := answer[history.ConversionsReport](t, args("conversions", late)...); r.Added != added || r.Taken != 3 || r.Rejected != 0 {
+			t.Errorf("after the partner came: %+v, want %d added", r, added)
+		}
+	}
+	eventually(t, time.Minute, "every report is decided", func() bool {
+		return count(t, d, "SELECT count() FROM fairlead.attributions FINAL WHERE reason = 'credit' AND kind = 'lead' AND binds") == 3
+	})
 	if v := answer[verifyAnswer](t, m.args("verify", "--json")...); !v.OK {
 		t.Errorf("verify: %+v", v)
 	}
