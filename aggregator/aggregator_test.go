@@ -20,6 +20,7 @@ import (
 
 	"fairlead/aggregator/aggregatortest"
 	"fairlead/aggregator/lock"
+	"fairlead/aggregator/outside"
 	"fairlead/cmd/stores/storestest"
 	"fairlead/schema"
 )
@@ -139,6 +140,32 @@ func TestVerifyKeepsItsReport(t *testing.T) {
 	w.Exec("ALTER TABLE fairlead.clicks DELETE WHERE seq = 4 SETTINGS mutations_sync = 1")
 	if r := report(); r.OK || r.Gaps != 1 {
 		t.Errorf("report %+v", r)
+	}
+}
+
+// nobody is to be told anything.
+type nobody struct{}
+
+func (nobody) Webhooks(context.Context) ([]schema.Webhook, error) { return nil, nil }
+func (nobody) Postbacks(context.Context, []schema.PartnerID) ([]schema.Postback, error) {
+	return nil, nil
+}
+func (nobody) LinksByID(context.Context, []schema.LinkID) ([]schema.Link, error)  { return nil, nil }
+func (nobody) DisableEndpoint(context.Context, schema.Kind, uint32, string) error { return nil }
+func (nobody) Send(context.Context, outside.Message) (outside.Answer, error) {
+	return outside.Answer{}, errors.New("nobody listens")
+}
+
+func TestDeliveringIsAJobWhereEndpointsAreKnown(t *testing.T) {
+	w := empty(t)
+	opt := options(t, w)
+	if _, err := mustNew(t, opt).RunOnce(t.Context(), JobDeliver); err == nil {
+		t.Error("it runs without knowing whom to tell")
+	}
+	opt.Endpoints, opt.Sender = nobody{}, nobody{}
+	status, err := mustNew(t, opt).RunOnce(t.Context(), JobDeliver)
+	if err != nil || status.Skipped || !strings.Contains(string(status.Result), `"delivered":0`) {
+		t.Errorf("got %+v, %v", status, err)
 	}
 }
 

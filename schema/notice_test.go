@@ -129,3 +129,29 @@ func TestValuesCannotLeaveTheirPlace(t *testing.T) {
 		t.Error("the macros that are used are others")
 	}
 }
+
+func FuzzFillMacros(f *testing.F) {
+	f.Add("https://t.example/p/{click_id}?s={sub_id1}#", "a/b?c#d&e=f")
+	f.Add("https://[2606:4700::1]/{txid}{txid}", "{txid}\r\n%00 @")
+	f.Add("https://t.example?{event}", "é")
+	f.Fuzz(func(t *testing.T, template, value string) {
+		checked, err := CheckPostback(template, false)
+		if err != nil || len(checked)+MostMacros*3*len(value) > MaxEndpoint {
+			return
+		}
+		filled := FillMacros(checked, func(string) string { return value })
+		again, err := CheckEndpoint(filled, false)
+		if err != nil || again != filled {
+			t.Fatalf("%q with %q: %q, %v", checked, value, again, err)
+		}
+		before, err := url.Parse(FillMacros(checked, func(string) string { return "" }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, err := url.Parse(filled)
+		if err != nil || after.Host != before.Host || after.Fragment != "" || after.User != nil ||
+			strings.Count(after.EscapedPath(), "/") != strings.Count(before.EscapedPath(), "/") || strings.Count(after.RawQuery, "&") != strings.Count(before.RawQuery, "&") {
+			t.Errorf("%q with %q: %q", checked, value, filled)
+		}
+	})
+}

@@ -162,6 +162,7 @@ type state struct {
 	Token uint64    // of the run that wrote it
 	To    uint64    // decisions with a token up to this have been looked at
 	Since time.Time // every delivery that was queued before has ended
+	Tried time.Time // every delivery that was queued before has been tried, at least once
 }
 
 // work is the run.
@@ -178,12 +179,15 @@ func (r *run) work() error {
 // begin reads where the telling stands, and moves the bound of the search for open deliveries.
 func (r *run) begin() error {
 	err := r.ClickHouse.QueryRow(r.named("state", nil),
-		"SELECT max(token), max(noticed_to), max(open_since) FROM fairlead.notice_state").Scan(&r.state.Token, &r.state.To, &r.state.Since)
+		"SELECT max(token), max(noticed_to), max(open_since), max(untried_since) FROM fairlead.notice_state").
+		Scan(&r.state.Token, &r.state.To, &r.state.Since, &r.state.Tried)
 	if err != nil {
 		return fmt.Errorf("read where the telling stands: %w", err)
 	}
-	if latest := r.Now().Add(-margin); r.state.Since.After(latest) { // a clock was wrong
-		r.state.Since = latest
+	for _, bound := range []*time.Time{&r.state.Since, &r.state.Tried} {
+		if latest := r.Now().Add(-margin); bound.After(latest) { // a clock was wrong
+			*bound = latest
+		}
 	}
 	var highest uint64
 	err = r.ClickHouse.QueryRow(r.named("newest token", map[string]string{"done": fmt.Sprint(r.state.Token)}),
@@ -201,24 +205,33 @@ func (r *run) begin() error {
 // margin is by how much clocks of those who queue deliveries may differ.
 const margin = time.Hour
 
-// narrow counts the deliveries that have not ended, and moves the bound of the search for them when that saves an hour.
+// narrow counts the deliveries that have not ended, and moves the bounds of the search for them when that saves an hour.
 func (r *run) narrow() error {
-	var oldest time.Time
-	ctx := r.named("open deliveries", map[string]string{"since": clickhouse.Instant(r.state.Since)})
-	if err := r.ClickHouse.QueryRow(ctx, openSQL).Scan(&r.report.Open, &oldest); err != nil {
+	var untried uint64
+	var oldest, oldestUntried time.Time
+	if err := r.ClickHouse.QueryRow(r.named("open deliveries", r.bounds()), openSQL).Scan(&r.report.Open, &oldest, &untried, &oldestUntried); err != nil {
 		return fmt.Errorf("look for open deliveries: %w", err)
-	}
-	bound := r.Now().Add(-margin)
-	if r.report.Open > 0 && oldest.Before(bound) {
-		bound = oldest
 	}
 	if r.Metrics != nil {
 		r.Metrics.GetOrCreateGauge("fairlead_deliveries_open", nil).Set(float64(r.report.Open))
 	}
-	if bound.Sub(r.state.Since) < margin {
+	now := r.state
+	now.Since, now.Tried = r.Now().Add(-margin), r.Now().Add(-margin)
+	if r.report.Open > 0 && oldest.Before(now.Since) {
+		now.Since = oldest
+	}
+	if untried > 0 && oldestUntried.Before(now.Tried) {
+		now.Tried = oldestUntried
+	}
+	if now.Since.Sub(r.state.Since) < margin && now.Tried.Sub(r.state.Tried) < margin {
 		return nil
 	}
-	return r.save(state{To: r.state.To, Since: bound})
+	return r.save(now)
+}
+
+// bounds are the values of the questions for deliveries that have not ended.
+func (r *run) bounds() map[string]string {
+	return map[string]string{"since": clickhouse.Instant(r.state.Since), "untried": clickhouse.Instant(r.state.Tried)}
 }
 
 // save records where the telling stands.
@@ -227,8 +240,8 @@ func (r *run) save(now state) error {
 		return err
 	}
 	now.Token = r.lock.Token()
-	err := r.ClickHouse.Exec(r.named("state", nil), "INSERT INTO fairlead.notice_state (token, noticed_to, open_since) VALUES (?, ?, fromUnixTimestamp64Milli(?))",
-		now.Token, now.To, now.Since.UnixMilli())
+	err := r.ClickHouse.Exec(r.named("state", nil), "INSERT INTO fairlead.notice_state (token, noticed_to, open_since, untried_since) VALUES (?, ?, fromUnixTimestamp64Milli(?), fromUnixTimestamp64Milli(?))",
+		now.Token, now.To, now.Since.UnixMilli(), now.Tried.UnixMilli())
 	if err != nil {
 		return fmt.Errorf("record where the telling stands: %w", err)
 	}

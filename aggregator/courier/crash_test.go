@@ -1,6 +1,7 @@
 package courier
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"fairlead/aggregator/lock"
 	"fairlead/schema"
 )
 
@@ -82,6 +84,53 @@ func TestACrashAtAnyStepLosesNothingAndChangesNoEventID(t *testing.T) {
 		if t.Failed() {
 			return
 		}
+	}
+}
+
+// TestWhoLosesTheLockWritesNothingMore takes the lock away from a run before it writes what it found.
+func TestWhoLosesTheLockWritesNothingMore(t *testing.T) {
+	w := newWorld(t)
+	w.hook("/in")
+	w.decide(w.conversion(schema.Lead, "c1", clicked(1, 1)))
+	w.run()
+	w.equal("at first", w.receiver.types("/in"), "lead.created")
+	w.decide(w.conversion(schema.Lead, "c2", clicked(1, 1)))
+	w.opt.Endpoints = thief{w.dir, func() { w.must(w.Redis.Set(t.Context(), w.Keys.Lock("deliver"), "another", 0).Err()) }}
+	if _, err := New(w.opt).Run(t.Context()); !errors.Is(err, lock.ErrLost) {
+		t.Errorf("got %v", err)
+	}
+	if n := w.Count("SELECT count() FROM fairlead.notices"); n != 1 {
+		t.Errorf("%d notices stand, want that of the first run", n)
+	}
+	w.must(w.Redis.Del(t.Context(), w.Keys.Lock("deliver")).Err())
+	w.run()
+	w.equal("in the end", w.receiver.types("/in"), "lead.created")
+}
+
+// thief takes the lock while a run asks who is to be told.
+type thief struct {
+	Endpoints
+	steal func()
+}
+
+func (s thief) Webhooks(ctx context.Context) ([]schema.Webhook, error) {
+	s.steal()
+	return s.Endpoints.Webhooks(ctx)
+}
+
+// TestOfTwoNoticesInOnePlaceTheLaterIsDelivered has a row land late that a dead run had under way.
+func TestOfTwoNoticesInOnePlaceTheLaterIsDelivered(t *testing.T) {
+	w := newWorld(t)
+	w.hook("/in")
+	w.decide(w.conversion(schema.Sale, "c1", sold("in_1", 100), clicked(1, 1)))
+	w.run()
+	w.receiver.one("/in")
+	w.Exec("INSERT INTO fairlead.notices SELECT * REPLACE ('evt_late' AS event_id, token - 1 AS token) FROM fairlead.notices")
+	if r := w.run(); r.Dropped != 1 || r.Delivered != 0 || w.receiver.count("/in") != 0 {
+		t.Errorf("report %+v", r)
+	}
+	if n := w.Count("SELECT count() FROM fairlead.deliveries WHERE event_id = 'evt_late' AND state = 'skipped' AND reason = 'superseded'"); n != 1 {
+		t.Errorf("%d entries of the log say so", n)
 	}
 }
 

@@ -137,7 +137,9 @@ func (r *run) notice() error {
 	if !all {
 		return nil
 	}
-	return r.save(state{To: finished, Since: r.state.Since})
+	now := r.state
+	now.To = finished
+	return r.save(now)
 }
 
 // noticeSince looks at decisions on reports that were received since then, and answers whether those were all.

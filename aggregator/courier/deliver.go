@@ -21,6 +21,8 @@ var (
 	openSQL string
 	//go:embed queries/notices.sql
 	noticesSQL string
+	//go:embed queries/in_force.sql
+	inForceSQL string
 	//go:embed queries/clicks.sql
 	clicksSQL string
 )
@@ -56,16 +58,18 @@ type delivery struct {
 // notice is what is delivered.
 type notice struct {
 	Event    string
+	Subject  string
 	Audience uint32
 	Type     schema.NoticeType
 	Test     bool
 	Body     string
 
-	said Notice // the body
+	said       Notice // the body
+	superseded bool   // a run that was cut short found it, and the one after it found another in its place
 }
 
 func (n *notice) fields() []any {
-	return []any{&n.Event, &n.Audience, (*string)(&n.Type), &n.Test, &n.Body}
+	return []any{&n.Event, &n.Subject, &n.Audience, (*string)(&n.Type), &n.Test, &n.Body}
 }
 
 func (d delivery) place() place {
@@ -208,14 +212,10 @@ func (r *run) due() ([]delivery, error) {
 	for _, p := range r.busy() {
 		busy = append(busy, fmt.Sprintf("('%s',%d)", p.word(), p.id))
 	}
+	values := r.bounds()
+	values["now"], values["busy"], values["each"] = clickhouse.Instant(r.Now()), "["+strings.Join(busy, ",")+"]", fmt.Sprint(mostDue)
 	var out []delivery
-	err := r.ClickHouse.Select(r.named("due deliveries", map[string]string{
-		"since": clickhouse.Instant(r.state.Since),
-		"now":   clickhouse.Instant(r.Now()),
-		"busy":  "[" + strings.Join(busy, ",") + "]",
-		"each":  fmt.Sprint(mostDue),
-	}), &out, dueSQL)
-	if err != nil {
+	if err := r.ClickHouse.Select(r.named("due deliveries", values), &out, dueSQL); err != nil {
 		return nil, fmt.Errorf("look for due deliveries: %w", err)
 	}
 	return out, nil
@@ -269,10 +269,15 @@ func (r *run) fill(due []delivery, ends map[place]*endpoint) ([]delivery, error)
 	if err != nil {
 		return nil, err
 	}
+	inForce, err := r.inForce(found)
+	if err != nil {
+		return nil, err
+	}
 	for event, n := range found {
 		if err := json.Unmarshal([]byte(n.Body), &n.said); err != nil {
 			return nil, fmt.Errorf("read the body of notice %s: %w", event, err)
 		}
+		n.superseded = !inForce[event]
 		found[event] = n
 	}
 	clicks := map[string]schema.ClickID{} // whose labels are told
@@ -304,6 +309,26 @@ func (r *run) fill(due []delivery, ends map[place]*endpoint) ([]delivery, error)
 		}
 	}
 	return ready, nil
+}
+
+// inForce reads which of the notices of their subjects are in force.
+func (r *run) inForce(found map[string]notice) (map[string]bool, error) {
+	subjects := map[string]bool{}
+	for _, n := range found {
+		subjects[clickhouse.Quote(n.Subject)] = true
+	}
+	var all []struct {
+		Event string `ch:"event_id"`
+	}
+	ctx := r.named("notices in force", map[string]string{"subjects": "[" + strings.Join(slices.Sorted(maps.Keys(subjects)), ",") + "]"})
+	if err := r.ClickHouse.Select(ctx, &all, inForceSQL); err != nil {
+		return nil, fmt.Errorf("read which notices are in force: %w", err)
+	}
+	out := make(map[string]bool, len(all))
+	for _, n := range all {
+		out[n.Event] = true
+	}
+	return out, nil
 }
 
 // labels reads the sub ids of clicks, as far as these have landed.

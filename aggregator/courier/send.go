@@ -30,7 +30,8 @@ const (
 	reasonStatus   = "status" // the receiver answered something else than 200 to 299
 	reasonDisabled = "disabled"
 	reasonRemoved  = "removed"
-	reasonLost     = "lost" // the notice is not there any more
+	reasonLost     = "lost"       // the notice is not there any more
+	reasonOther    = "superseded" // another notice stands in its place
 )
 
 // attempt is a row of deliveries.
@@ -101,6 +102,9 @@ func (r *run) attempt(e *endpoint, d delivery) (attempt, bool) {
 		return a, true
 	case d.notice.Event == "":
 		a.state, a.reason = stateSkipped, reasonLost
+		return a, true
+	case d.notice.superseded:
+		a.state, a.reason = stateSkipped, reasonOther
 		return a, true
 	}
 	message := signed(e.hook, d.notice, a.at)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,11 +26,11 @@ import (
 type listener struct {
 	*httptest.Server
 	mu     sync.Mutex
-	status int        // guarded by mu
-	got    []delivery // guarded by mu
+	status int     // guarded by mu
+	got    []heard // guarded by mu
 }
 
-type delivery struct{ path, query, body, signature string }
+type heard struct{ path, query, body, signature string }
 
 func newListener(t *testing.T) *listener {
 	l := &listener{status: http.StatusOK}
@@ -40,7 +41,7 @@ func newListener(t *testing.T) *listener {
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.got = append(l.got, delivery{r.URL.Path, r.URL.RawQuery, string(body), r.Header.Get(schema.SignatureHeader)})
+		l.got = append(l.got, heard{r.URL.Path, r.URL.RawQuery, string(body), r.Header.Get(schema.SignatureHeader)})
 		w.WriteHeader(l.status)
 		fmt.Fprint(w, "heard")
 	}))
@@ -55,7 +56,7 @@ func (l *listener) answers(status int) {
 }
 
 // take returns what came since it was asked last.
-func (l *listener) take() []delivery {
+func (l *listener) take() []heard {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := l.got
@@ -236,4 +237,48 @@ func TestWhatCountsIsDeliveredAndCanBeDeliveredAgain(t *testing.T) {
 	if _, err := o.dir.Postback(t.Context(), 1); directory.CodeOf(err) != directory.NotFound {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestASaleReachesTheWebhookThroughAKilledDeployment reports a sale to a running deployment, whose webhook refuses it; kills
+// everything; and finds the same event delivered when it runs again.
+func TestASaleReachesTheWebhookThroughAKilledDeployment(t *testing.T) {
+	t.Setenv("FAIRLEAD_DELIVERIES_ALLOW_LOOPBACK", "true")
+	m, base, click := reportingMachine(t)
+	l := newListener(t)
+	l.answers(http.StatusServiceUnavailable)
+	hook := answer[webhookJSON](t, m.args("webhook", "add", l.URL+"/in", "--json")...)
+	shop := answer[keyAnswer](t, m.args("key", "add", "--name", "shop", "--json")...)
+	awaitKey(t, base, shop.Key)
+	status, text := post(t, base+"/track/sale", `{"customerExternalId":"c-1","amount":1900,"currency":"usd","invoiceId":"in-1","clickId":"`+click.String()+`"}`,
+		"Authorization", "Bearer "+shop.Key, "Content-Type", "application/json")
+	if status != http.StatusOK {
+		t.Fatalf("got %d %s", status, text)
+	}
+	var got []heard
+	arrived := func() bool { got = append(got, l.take()...); return len(got) > 0 }
+	eventually(t, time.Minute, "the webhook was tried", arrived)
+	refused := parse[courier.Notice](t, got[0].body)
+	stores := children(t, m.cmd.Process.Pid)
+	m.kill()
+	eventually(t, 30*time.Second, "the stores are gone with it", func() bool { return !slices.ContainsFunc(stores, alive) })
+	l.take()
+	got = nil
+	l.answers(http.StatusOK)
+	m.start()
+	eventually(t, time.Minute, "the webhook has it", arrived)
+	taken := parse[courier.Notice](t, got[0].body)
+	if taken.ID != refused.ID || taken.Type != "sale.created" || taken.Data.Invoice != "in-1" || taken.Data.Amount != 1900 || taken.Data.Partner != 1 || taken.Data.Slug != "ada" || taken.Data.Click != click.String() {
+		t.Errorf("got %+v, and before %+v", taken, refused)
+	}
+	if err := webhook.ValidatePayload([]byte(got[0].body), got[0].signature, hook.Secret); err != nil {
+		t.Errorf("the signature: %v", err)
+	}
+	eventually(t, 10*time.Second, "the log says so", func() bool {
+		log := answer[[]courier.Attempt](t, m.args("webhook", "deliveries", "1", "--json")...)
+		return len(log) > 0 && log[0].State == "delivered" && log[0].Event == taken.ID
+	})
+	if said := m.log.String(); strings.Contains(said, hook.Secret) || strings.Contains(said, l.URL+"/in") {
+		t.Error("a secret or the address stands in the log")
+	}
+	m.stop()
 }

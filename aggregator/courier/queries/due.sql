@@ -15,26 +15,27 @@ FROM
         created_at                                         AS queued_at,
         toUInt32(0)                                        AS number,
         created_at                                         AS at,
-        'asked'                                            AS outcome,
         created_at                                         AS again_at,
         toUInt64(0)                                        AS run
-    FROM
-    (
-        SELECT event_id, created_at, webhooks, postbacks
-        FROM fairlead.notices
-        WHERE created_at >= {since:DateTime64(3, 'UTC')}
-        ORDER BY token DESC
-        LIMIT 1 BY subject, audience, ordinal
-    )
+    FROM fairlead.notices
+    WHERE created_at >= {untried:DateTime64(3, 'UTC')}
     UNION ALL
     SELECT
-        (toString(endpoint), endpoint_id), event_id, queued_at, attempt, attempted_at, toString(state), if(attempt = 0, attempted_at, next_at), token
+        (toString(endpoint), endpoint_id), event_id, queued_at, attempt, attempted_at, next_at, token
     FROM fairlead.deliveries
     WHERE queued_at >= {since:DateTime64(3, 'UTC')}
+      AND (state = 'retry' OR state = 'asked' AND queued_at >= {untried:DateTime64(3, 'UTC')})
+)
+WHERE sipHash128(whom.1, whom.2, event_id, queued_at) NOT IN
+(
+    SELECT sipHash128(toString(endpoint), endpoint_id, event_id, queued_at)
+    FROM fairlead.deliveries
+    WHERE queued_at >= {since:DateTime64(3, 'UTC')}
+      AND state IN ('delivered', 'failed', 'skipped')
+      AND (attempt > 1 OR queued_at >= {untried:DateTime64(3, 'UTC')})
 )
 GROUP BY whom, event_id, queued_at
-HAVING argMax(outcome, (number, run)) IN ('asked', 'retry')
-   AND argMax(again_at, (number, run)) <= {now:DateTime64(3, 'UTC')}
+HAVING argMax(again_at, (number, run)) <= {now:DateTime64(3, 'UTC')}
    AND NOT has({busy:Array(Tuple(String, UInt32))}, whom)
 ORDER BY whom, queued_at, event_id
 LIMIT {each:UInt32} BY whom

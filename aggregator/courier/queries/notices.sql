@@ -1,5 +1,6 @@
 SELECT
     event_id,
+    subject,
     audience,
     type,
     test,

@@ -1,9 +1,13 @@
 SELECT
-    count()         AS deliveries,
-    min(queued_at)  AS oldest
+    count()                           AS deliveries,
+    min(queued_at)                    AS oldest,
+    countIf(attempts = 0)             AS untried,
+    minIf(queued_at, attempts = 0)    AS oldest_untried
 FROM
 (
-    SELECT queued_at
+    SELECT
+        queued_at,
+        max(number)  AS attempts
     FROM
     (
         SELECT
@@ -14,23 +18,24 @@ FROM
             created_at                                         AS queued_at,
             toUInt32(0)                                        AS number,
             created_at                                         AS at,
-            'asked'                                            AS outcome,
             created_at                                         AS again_at,
             toUInt64(0)                                        AS run
-        FROM
-        (
-            SELECT event_id, created_at, webhooks, postbacks
-            FROM fairlead.notices
-            WHERE created_at >= {since:DateTime64(3, 'UTC')}
-            ORDER BY token DESC
-            LIMIT 1 BY subject, audience, ordinal
-        )
+        FROM fairlead.notices
+        WHERE created_at >= {untried:DateTime64(3, 'UTC')}
         UNION ALL
         SELECT
-            (toString(endpoint), endpoint_id), event_id, queued_at, attempt, attempted_at, toString(state), if(attempt = 0, attempted_at, next_at), token
+            (toString(endpoint), endpoint_id), event_id, queued_at, attempt, attempted_at, next_at, token
         FROM fairlead.deliveries
         WHERE queued_at >= {since:DateTime64(3, 'UTC')}
+          AND (state = 'retry' OR state = 'asked' AND queued_at >= {untried:DateTime64(3, 'UTC')})
+    )
+    WHERE sipHash128(whom.1, whom.2, event_id, queued_at) NOT IN
+    (
+        SELECT sipHash128(toString(endpoint), endpoint_id, event_id, queued_at)
+        FROM fairlead.deliveries
+        WHERE queued_at >= {since:DateTime64(3, 'UTC')}
+          AND state IN ('delivered', 'failed', 'skipped')
+          AND (attempt > 1 OR queued_at >= {untried:DateTime64(3, 'UTC')})
     )
     GROUP BY whom, event_id, queued_at
-    HAVING argMax(outcome, (number, run)) IN ('asked', 'retry')
 )
