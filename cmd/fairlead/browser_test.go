@@ -105,6 +105,17 @@ func TestAPartnerSeesAClickAndASaleArrive(t *testing.T) {
 			browsertest.Ask(b, chromedp.Evaluate[string]("fairlead.id"))) == 1
 	})
 
+	// The page itself reports a sign-up, under a key that everybody may read.
+	key := answer[struct{ Key string }](t, m.args("key", "add", "--name", "page", "--scope", "browser", "--json")...).Key
+	eventually(t, 10*time.Second, "the redirector knows the page's key", func() bool {
+		return browsertest.Ask(b, chromedp.Evaluate[string](fmt.Sprintf(`
+			document.querySelector("script[src$='/fairlead.js']").dataset.key = %q;
+			fairlead.lead({customerExternalId: "from-the-page"}).then(told => told.link.key, e => e.message)`, key), chromedp.EvalAwaitPromise)) == "mina"
+	})
+	eventually(t, 5*time.Second, "the sign-up is in ClickHouse", func() bool {
+		return count(t, d, "SELECT count() FROM fairlead.conversions WHERE customer_id = 'from-the-page' AND source = 'browser' AND click_state = 'genuine'") == 1
+	})
+
 	req, err := http.NewRequest("POST", a.Redirector+"/track/sale", strings.NewReader(
 		`{"customerExternalId":"you","amount":4900,"currency":"usd","invoiceId":"first","coupon":"`+demo.PartnerCoupon()+`"}`))
 	if err != nil {
