@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -41,6 +42,9 @@ func importClicks(open opener) *cobra.Command {
 			}
 			if im.Rejects = rejects; rejects == "" {
 				im.Rejects = rejectsName(args[0])
+			}
+			if err := notItself(args[0], im.Rejects); err != nil {
+				return err
 			}
 			tell, finish := steps(c.ErrOrStderr())
 			im.Progress = tell
@@ -86,6 +90,18 @@ func newImporter(c *cobra.Command, d *deployment, format, slugFrom, partner stri
 		im.Partner = p.ID
 	}
 	return im, nil
+}
+
+// notItself refuses rejects that would be written over what is being read.
+func notItself(file, rejects string) error {
+	a, err := os.Stat(file)
+	if err != nil {
+		return nil // standard input, or what cannot be read anyway
+	}
+	if b, err := os.Stat(rejects); err == nil && os.SameFile(a, b) {
+		return usageError{fmt.Errorf("--rejects %s is the file that is imported: name another one", rejects)}
+	}
+	return nil
 }
 
 func rejectsName(file string) string {

@@ -30,6 +30,9 @@ func importHistory(open opener, what, long string, run func(ctx context.Context,
 			if rejects == "" {
 				rejects = rejectsName(args[0]) + ".csv"
 			}
+			if err := notItself(args[0], rejects); err != nil {
+				return err
+			}
 			tell, finish := steps(c.ErrOrStderr())
 			im := &history.Importer{
 				ClickHouse: d.CH, Directory: d.Directory, Cluster: d.Config.ClickHouse.Cluster, Rejects: rejects, Progress: tell,

@@ -42,6 +42,9 @@ func TestAProgramMovesIn(t *testing.T) {
 	if text, err := os.ReadFile(rejects); err != nil || !strings.Contains(string(text), "3,Destination is outside the program's allowed domains") {
 		t.Errorf("rejects: %s, %v", text, err)
 	}
+	if r := fairlead(t, m.args("import", "partners", partners, "--rejects", filepath.Join(dir, ".", "partners.csv"))...); r.code != exitUsage || !strings.Contains(r.stderr, "is the file that is imported") {
+		t.Errorf("rejects over the file itself: exit %d, %s", r.code, r.stderr)
+	}
 	if r := fairlead(t, m.args("partner", "show", "ada")...); !strings.Contains(r.stdout, "owed     12.50 USD from before") {
 		t.Errorf("partner show: %s", r.stdout)
 	}

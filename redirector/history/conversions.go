@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,48 +60,58 @@ func (im *Importer) agree(ctx context.Context, file *spool.File) (*book, Convers
 	if err != nil {
 		return fail(err)
 	}
-	node := string(file.Node())
-	noted, _, err := im.Directory.Import(ctx, node)
+	noted, _, err := im.Directory.Import(ctx, string(file.Node()))
+	if err != nil {
+		return fail(err)
+	}
 	for {
-		if err != nil {
-			return fail(err)
-		}
 		if noted.What != "" && noted.What != schema.ImportConversions {
 			return fail(fmt.Errorf("the file was imported as %s", noted.What))
 		}
-		now := schema.ImportTake{At: im.Now()}
-		if now.Version, err = im.Directory.Version(ctx); err != nil {
-			return fail(err)
-		}
 		b := &book{file: file, key: key}
-		if err := b.look(ctx, im.Directory, append(noted.Takes[:len(noted.Takes):len(noted.Takes)], now)); err != nil {
-			return fail(err)
-		}
-		r, err := im.count(ctx, b)
+		r, err := im.read(ctx, b, noted.Takes)
 		if err != nil {
 			return fail(err)
-		}
-		for k, t := range noted.Takes {
-			if b.counts[k] != t.Rows {
-				return fail(fmt.Errorf("of this file %d rows were taken on %s, and this program would take %d: import it with the program that began it",
-					t.Rows, t.At.Format(time.DateTime), b.counts[k]))
-			}
 		}
 		last := len(noted.Takes)
 		if b.counts[last] == 0 {
 			b.takes = b.takes[:last]
 			return b, r, nil
 		}
+		want := schema.Import{Node: string(file.Node()), What: schema.ImportConversions}
 		b.takes[last].Rows = b.counts[last]
-		want := schema.Import{Node: node, What: schema.ImportConversions}
 		for _, t := range b.takes {
 			want.Takes = append(want.Takes, t.ImportTake)
 		}
-		if noted, err = im.Directory.NoteImport(ctx, directory.CLI, want); err == nil && same(noted, want) {
+		if noted, err = im.Directory.NoteImport(ctx, directory.CLI, want); err != nil {
+			return fail(err)
+		}
+		if same(noted, want) {
 			return b, r, nil
 		}
 		// Somebody else was faster: their takes stand.
 	}
+}
+
+// read reads all rows as the takes before did, and as one would that takes the rest now.
+func (im *Importer) read(ctx context.Context, b *book, before []schema.ImportTake) (r ConversionsReport, err error) {
+	now := schema.ImportTake{At: im.Now()}
+	if now.Version, err = im.Directory.Version(ctx); err != nil {
+		return r, err
+	}
+	if err := b.look(ctx, im.Directory, append(slices.Clone(before), now)); err != nil {
+		return r, err
+	}
+	if r, err = im.count(ctx, b); err != nil {
+		return r, err
+	}
+	for k, t := range before {
+		if b.counts[k] != t.Rows {
+			return r, fmt.Errorf("of this file %d rows were taken on %s, and this program would take %d: import it with the program that began it",
+				t.Rows, t.At.Format(time.DateTime), b.counts[k])
+		}
+	}
+	return r, nil
 }
 
 func same(a, b schema.Import) bool {

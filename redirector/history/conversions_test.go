@@ -6,12 +6,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"fairlead/redirector/spool"
 	"fairlead/schema"
@@ -190,6 +193,49 @@ func TestImportersOfOneFileAtOnce(t *testing.T) {
 	if n := w.count("SELECT uniqExact(received_at) FROM fairlead.conversions"); n != 1 {
 		t.Errorf("received at %d moments, want 1", n)
 	}
+}
+
+func TestNothingIsSentThatIsNotRemembered(t *testing.T) {
+	w := newWorld(t)
+	if err := w.dir.EnsureSecret(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	away := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DialerRetries: 1})
+	defer away.Close()
+	_, err := w.importer(func(im *Importer) {
+		im.Directory = directory.New(w.ch, away, directory.Options{Keys: schema.DefaultKeys, Logger: slog.New(slog.DiscardHandler)})
+	}).Conversions(t.Context(), "-", strings.NewReader(story))
+	if directory.CodeOf(err) != directory.Unavailable {
+		t.Errorf("without Redis: got %v", err)
+	}
+	if n := w.count("SELECT count() FROM fairlead.conversions"); n != 0 {
+		t.Errorf("%d rows", n)
+	}
+	w.conversions(story, 6, 0, 0)
+	w.once(6)
+}
+
+func TestAFileThatThisProgramReadsOtherwiseIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.conversions(story, 6, 0, 0)
+	file, err := spool.Open(t.Context(), "-", strings.NewReader(story+"\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	version, err := w.dir.Version(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.dir.NoteImport(t.Context(), directory.CLI, schema.Import{
+		Node: string(file.Node()), What: schema.ImportConversions, Takes: []schema.ImportTake{{At: today, Version: version, Rows: 5}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.importer().Conversions(t.Context(), "-", strings.NewReader(story+"\n")); err == nil || !strings.Contains(err.Error(), "5 rows were taken on 2026-03-01 12:00:00, and this program would take 6") {
+		t.Errorf("got %v", err)
+	}
+	w.once(6)
 }
 
 func TestRowsOfPartnersWhoCameLaterAreTakenThen(t *testing.T) {

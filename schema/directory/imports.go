@@ -37,5 +37,8 @@ func (d *Directory) NoteImport(ctx context.Context, actor Actor, im schema.Impor
 		stands = im
 		return t.put(schema.KindImport, NodeID(im.Node), before, im, "import:"+im.Node)
 	})
-	return stands, err
+	if err != nil {
+		return schema.Import{}, err
+	}
+	return stands, nil
 }
