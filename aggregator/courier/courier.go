@@ -91,7 +91,29 @@ func New(opt Options) *Courier {
 	if opt.Turn == 0 {
 		opt.Turn = 5 * time.Minute
 	}
+	if opt.Metrics != nil { // all that there will be, from the start
+		for _, word := range []string{webhookWord, postbackWord} {
+			opt.Metrics.GetOrCreateCounter(disabledMetric(word))
+			for _, outcome := range []string{stateDelivered, stateRetry, stateFailed, stateSkipped} {
+				opt.Metrics.GetOrCreateCounter(deliveriesMetric(word, outcome))
+			}
+		}
+		opt.Metrics.GetOrCreateGauge(openMetric, nil)
+	}
 	return &Courier{opt: opt, resting: map[place]time.Time{}}
+}
+
+// openMetric is how many deliveries had not ended when the last run began.
+const openMetric = "fairlead_deliveries_open"
+
+// deliveriesMetric counts attempts by what came of them.
+func deliveriesMetric(endpoint, outcome string) string {
+	return fmt.Sprintf(`fairlead_deliveries_total{endpoint=%q,outcome=%q}`, endpoint, outcome)
+}
+
+// disabledMetric counts endpoints that were disabled because they took nothing.
+func disabledMetric(endpoint string) string {
+	return fmt.Sprintf(`fairlead_endpoints_disabled_total{endpoint=%q}`, endpoint)
 }
 
 // Report says what a run did.
@@ -213,7 +235,7 @@ func (r *run) narrow() error {
 		return fmt.Errorf("look for open deliveries: %w", err)
 	}
 	if r.Metrics != nil {
-		r.Metrics.GetOrCreateGauge("fairlead_deliveries_open", nil).Set(float64(r.report.Open))
+		r.Metrics.GetOrCreateGauge(openMetric, nil).Set(float64(r.report.Open))
 	}
 	now := r.state
 	now.Since, now.Tried = r.Now().Add(-margin), r.Now().Add(-margin)

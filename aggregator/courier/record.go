@@ -23,7 +23,7 @@ func (r *run) record(ctx context.Context) error {
 	r.unsaved = nil
 	failed := map[place]attempt{}
 	for _, a := range list {
-		r.count(fmt.Sprintf(`fairlead_deliveries_total{endpoint=%q,outcome=%q}`, a.Endpoint, a.state))
+		r.count(deliveriesMetric(a.Endpoint, a.state))
 		switch a.state {
 		case stateDelivered:
 			r.report.Delivered++
@@ -70,7 +70,7 @@ func (r *run) giveUp(ctx context.Context, p place, a attempt) error {
 		return fmt.Errorf("disable %s %d: %w", p.word(), p.id, err)
 	}
 	r.report.Disabled++
-	r.count(fmt.Sprintf(`fairlead_endpoints_disabled_total{endpoint=%q}`, p.word()))
+	r.count(disabledMetric(p.word()))
 	r.Logger.Error("an endpoint took nothing for three days and is disabled; what is to be delivered there is not sent until it is enabled again",
 		"endpoint", p.word(), "id", p.id, "since", first.UTC(), "err", a.err)
 	return r.after("disabled")

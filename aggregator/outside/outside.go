@@ -54,7 +54,8 @@ type Error struct {
 	Err    error
 }
 
-func (e *Error) Error() string { return e.Err.Error() }
+// Error is fit for a log and a terminal: what a stranger sent may stand in the cause.
+func (e *Error) Error() string { return shown([]byte(e.Err.Error())) }
 func (e *Error) Unwrap() error { return e.Err }
 
 // Resolver looks names up; net.DefaultResolver does.

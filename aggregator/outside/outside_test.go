@@ -313,6 +313,23 @@ func TestTimeAndBytesAreBounded(t *testing.T) {
 	}
 }
 
+func TestWhatAStrangerSendsIsHarmlessInAnError(t *testing.T) {
+	s := receiver(t, func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nno header\x1b[31m\u202e %s\r\n\r\n", strings.Repeat("x", 5000))
+	})
+	_, err := New(Options{Loopback: true, Roots: trusting(s)}).Send(t.Context(), get(s.URL))
+	refused(t, err, ReasonAnswer)
+	if text := err.Error(); strings.ContainsAny(text, "\x1b\u202e\n") || !strings.Contains(text, "no header") || len(text) > mostText+len("…") {
+		t.Errorf("the error says %q", text)
+	}
+}
+
 func TestWhoStopsIsNotTheReceiversFault(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s := receiver(t, func(_ http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() })

@@ -30,10 +30,11 @@ func partnerPostback(open opener) *cobra.Command {
 type postbackJSON struct {
 	Partner schema.PartnerID `json:"partner_id"`
 	endpointJSON
+	Last *courier.Attempt `json:"last,omitempty"` // in `postback show`: the latest entry of its log
 }
 
 func postbackOf(p schema.Postback) postbackJSON {
-	return postbackJSON{p.Partner, endpointOf(p.Endpoint)}
+	return postbackJSON{Partner: p.Partner, endpointJSON: endpointOf(p.Endpoint)}
 }
 
 func postbackSet(open opener) *cobra.Command {
@@ -104,7 +105,10 @@ func postbackShow(open opener) *cobra.Command {
 			if out.DisabledReason != "" {
 				text += "\nbecause  " + out.DisabledReason
 			}
-			return a.one(c, out, "%s", text)
+			if out.Last, err = lastAttempt(c.Context(), d, schema.KindPostback, uint32(p.ID)); err != nil {
+				return err
+			}
+			return a.one(c, out, "%s%s", text, saidLast(out.Last))
 		}),
 	}
 	return a.flag(c)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -66,7 +67,8 @@ type webhookJSON struct {
 	Name   string `json:"name,omitempty"`
 	Secret string `json:"secret,omitempty"`
 	endpointJSON
-	Secrets []secretJSON `json:"secrets"` // that sign now, the newest first
+	Secrets []secretJSON     `json:"secrets"`        // that sign now, the newest first
+	Last    *courier.Attempt `json:"last,omitempty"` // in `webhook show`: the latest entry of its log
 }
 
 // secretJSON is a secret without itself.
@@ -213,10 +215,34 @@ func webhookShow(open opener) *cobra.Command {
 					text += ", until " + moment(s.SignsUntil)
 				}
 			}
-			return a.one(c, out, "%s", text)
+			if out.Last, err = lastAttempt(c.Context(), d, schema.KindWebhook, id); err != nil {
+				return err
+			}
+			return a.one(c, out, "%s%s", text, saidLast(out.Last))
 		}),
 	}
 	return a.flag(c)
+}
+
+// lastAttempt is the latest entry of an endpoint's log; nil: there is none.
+func lastAttempt(ctx context.Context, d *deployment, kind schema.Kind, id uint32) (*courier.Attempt, error) {
+	list, err := courier.Log(ctx, d.CH, courier.Filter{Kind: kind, ID: id, Limit: 1})
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	return &list[0], nil
+}
+
+// saidLast tells people of the latest entry of a log, in a line of its own.
+func saidLast(last *courier.Attempt) string {
+	if last == nil {
+		return "\nlast     nothing was sent yet"
+	}
+	text := fmt.Sprintf("\nlast     %s %s, %s", last.Type, last.State, moment(last.AttemptedAt))
+	if last.Error != "" {
+		text += ": " + last.Error
+	}
+	return text
 }
 
 // since is from when on an endpoint is in its state.

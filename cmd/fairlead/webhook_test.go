@@ -222,6 +222,12 @@ func TestWhatCountsIsDeliveredAndCanBeDeliveredAgain(t *testing.T) {
 	if r := run(); r.Delivered != 1 || len(l.take()) != 1 {
 		t.Errorf("delivered again: %+v", r)
 	}
+	if out := o.says("webhook", "show", "1"); !strings.Contains(out, "last     sale.created delivered, ") {
+		t.Errorf("got %s", out)
+	}
+	if shown := parse[webhookJSON](t, o.says("webhook", "show", "1", "--json")); shown.Last == nil || shown.Last.Event != event {
+		t.Errorf("got %+v", shown.Last)
+	}
 
 	o.says("partner", "postback", "disable", "1", "--reason", "asked to")
 	if out := o.says("partner", "postback", "show", "1"); !strings.Contains(out, "disabled since") || !strings.Contains(out, "because  asked to") {
