@@ -64,12 +64,13 @@ func (s *Server) trackClick(api *track.API, c Call) {
 }
 
 // land notes where the visitor is: on the page that was told, where that is one of the program's, otherwise where the
-// link leads.
+// link leads. What stands in a page's query may be about the visitor: it is not kept.
 func (h *hit) land(page string) {
+	at := h.to.URL
 	if to, ok := h.view.Program.DeepLink(page); ok {
-		h.to = to
+		at = to.Path()
 	} else if len(h.link.To.URL) > 0 {
-		h.to = h.link.To
+		at = h.link.To.URL
 	}
-	h.click.Destination = clip(h.to.URL, schema.MaxDestination)
+	h.click.Destination = clip(at, schema.MaxDestination)
 }

@@ -133,6 +133,7 @@ func (s *street) page(w http.ResponseWriter, r *http.Request) {
 <a id="pay" href="https://buy.stripe.com/abc?locale=en#x">Pay</a>
 <a id="taken" href="https://buy.stripe.com/abc?client_reference_id=order-1">Pay</a>
 <a id="own" data-fairlead href="https://pay.shop.example/x">Pay</a>
+<a data-fairlead>Nowhere</a>
 <a id="other" href="https://elsewhere.example/">Elsewhere</a>
 <form><input id="hidden" type="hidden" name="click" data-fairlead><input id="plain" type="hidden" name="plain"></form>
 <stripe-buy-button id="button" buy-button-id="b"></stripe-buy-button>

@@ -65,7 +65,7 @@
 
 	const dress = id => {
 		for (const e of document.querySelectorAll("input[data-fairlead]")) e.value = id;
-		for (const a of document.querySelectorAll('a[href^="https://buy.stripe.com/"], a[data-fairlead]')) {
+		for (const a of document.querySelectorAll('a[href^="https://buy.stripe.com/"], a[href][data-fairlead]')) {
 			const url = new URL(a.href);
 			if (url.searchParams.has("client_reference_id")) continue;
 			url.searchParams.set("client_reference_id", id);
