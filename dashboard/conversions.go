@@ -78,7 +78,7 @@ func (d *Dashboard) conversions(r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	found, err := d.figures.Conversions(r.Context(), figures.ConversionsQuestion{
+	found, err := d.figures.Conversions(r.Context(), c.stand, figures.ConversionsQuestion{
 		State: chosen.state, Since: lookSince(r), Limit: pageSize + 1, Offset: (page - 1) * pageSize,
 	})
 	if err != nil {

@@ -94,7 +94,6 @@ func (d *Dashboard) home(r *request) (reply, error) {
 	all := measures(r.program)
 	shown := chosen(all, r.URL.Query())
 	month, year := o.Months[s.month], o.Months.Sum(s.first, s.month)
-	v.MonthName = period.MonthName(s.month)
 	for _, m := range all {
 		if m.name != "visitors" { // they stand beside the clicks
 			v.Month = append(v.Month, m.tile(month, m.change(s.ofMonth, s.ofMonth.Before.Short(), o.Days.Sum)))

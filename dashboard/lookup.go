@@ -51,6 +51,9 @@ func (d *Dashboard) lookUp(r *request) (reply, error) {
 	} else {
 		s, err = d.stories.ReadFor(r.Context(), r.who.Partner.ID, q)
 	}
+	if err != nil && !isAway(err) {
+		return reply{}, err
+	}
 	if err != nil {
 		d.log.Warn("a story cannot be read", "err", err)
 		v.Away = true

@@ -662,6 +662,19 @@ func TestFiguresAreNotAskedForAgainBeforeTheyChange(t *testing.T) {
 	if strings.Contains(eve.get("/reporting").body, count(w.sum(20251201, 20261123).Clicks)) {
 		t.Error("Eve is shown Ada's figures")
 	}
+	team := w.loggedIn("team@example.com")
+	teams := []string{"/partners", "/partners?sort=sold&order=down", "/partners?q=ada", "/conversions?state=held"}
+	for _, path := range teams {
+		f("the first time", team, path, 1)
+	}
+	for _, path := range teams {
+		f("again", team, path, 0)
+	}
+	w.setStatus(w.eve.ID, schema.PartnerSuspended)
+	f("after somebody was suspended", team, "/partners", 1)
+	team.get("/partners").reads(t, "the suspended partner", "suspended 0 0 0 0.00 0")
+	w.setStatus(w.eve.ID, schema.PartnerActive)
+	team.get("/partners").reads(t, "the active partner", "Eve Secret eve@example.com go.shop.example/eve-secret (opens in a new tab) active 0 0 0 0.00 0")
 	stands("7", "9")
 	f("a later attribution", ada, "/home", 1)
 	stands("10", "9")

@@ -100,7 +100,7 @@ func (d *Dashboard) partners(r *request) (reply, error) {
 		return reply{}, err
 	}
 	span, compared := period.Month(month), period.AgainstMonthBefore(month, c.lastWhole)
-	team, err := d.figures.Team(r.Context(), figures.TeamQuestion{
+	team, err := d.figures.Team(r.Context(), c.stand, figures.TeamQuestion{
 		Month:    month,
 		Days:     period.Range{From: month.Add(-1).FirstDay(), To: span.To},
 		Currency: r.program.Currency,
@@ -114,7 +114,7 @@ func (d *Dashboard) partners(r *request) (reply, error) {
 		return reply{}, err
 	}
 	if len(team.Partners) > pageSize {
-		team.Partners = team.Partners[:pageSize]
+		team.Partners = team.Partners[:pageSize] // of our own copy: the answer is kept
 		next := list
 		next.page++
 		v.Next = next.address()
@@ -136,7 +136,12 @@ func (d *Dashboard) partners(r *request) (reply, error) {
 	for _, l := range links {
 		byID[l.ID] = l
 	}
-	v.Fresh, v.Looks = c.fresh(r), looksOf(team.States, "")
+	v.Fresh = c.fresh(r)
+	for _, l := range looksOf(team.States, "") {
+		if l.Count > 0 {
+			v.Looks = append(v.Looks, l)
+		}
+	}
 	all := team.Days.Sum(span)
 	for _, m := range measures(r.program) {
 		if m.name != "visitors" { // they stand beside the clicks

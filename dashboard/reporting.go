@@ -27,7 +27,6 @@ type report struct {
 	shown  measure      // what the chart shows
 	days   figures.Days
 	clock  clock
-	maker  seriesMaker
 	series series
 	rows   []templates.Row
 	sum    figures.Counts
@@ -58,13 +57,13 @@ func (d *Dashboard) report(r *request) (rep report, wrong string, err error) {
 		return report{}, "", err
 	}
 	rep.sum = rep.days.Sum(now)
-	rep.maker = newSeries(r, rep.clock, r.who.Partner, rep.months())
+	maker := newSeries(r, rep.clock, r.who.Partner, rep.months())
 	if !choice.ByMonth() {
-		rep.series = rep.maker.days(now, rep.days)
+		rep.series = maker.days(now, rep.days)
 		rep.rows = rep.series.rows(rep.opened)
 		return rep, "", nil
 	}
-	rep.series = rep.maker.months(now, func(m schema.Month) (figures.Counts, bool) {
+	rep.series = maker.months(now, func(m schema.Month) (figures.Counts, bool) {
 		days := period.Month(m).Clip(now)
 		return rep.days.Sum(days), rep.days.Any(days)
 	})
@@ -78,7 +77,7 @@ func (d *Dashboard) report(r *request) (rep report, wrong string, err error) {
 		row.Href = other.address("/reporting")
 		rep.rows = append(rep.rows, row)
 		if row.Open {
-			for _, day := range rep.maker.days(period.Month(m).Clip(now), rep.days).rows(rep.opened) {
+			for _, day := range maker.days(period.Month(m).Clip(now), rep.days).rows(rep.opened) {
 				day.Day = true
 				rep.rows = append(rep.rows, day)
 			}

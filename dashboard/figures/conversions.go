@@ -44,7 +44,12 @@ type Reported struct {
 var conversionsSQL string
 
 // Conversions reads the reports of one state.
-func (r *Reader) Conversions(ctx context.Context, q ConversionsQuestion) (Conversions, error) {
+func (r *Reader) Conversions(ctx context.Context, stand Stand, q ConversionsQuestion) (Conversions, error) {
+	return cached(ctx, r.cache, stand.generation, q, func(ctx context.Context) (Conversions, error) { return r.conversions(ctx, q) },
+		func(c Conversions) int { return len(c.List) + len(c.States) })
+}
+
+func (r *Reader) conversions(ctx context.Context, q ConversionsQuestion) (Conversions, error) {
 	type row struct {
 		Part     string `ch:"part"`
 		State    string `ch:"state_name"`

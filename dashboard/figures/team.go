@@ -93,7 +93,19 @@ var escape = strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`,
 var teamSQL string
 
 // Team reads the team's overview. The partners come with the question for their figures, by which they can be ordered.
-func (r *Reader) Team(ctx context.Context, q TeamQuestion) (Team, error) {
+func (r *Reader) Team(ctx context.Context, stand Stand, q TeamQuestion) (Team, error) {
+	type question struct {
+		TeamQuestion
+		directory string
+	}
+	if stand.directory == "" {
+		stand.generation = "" // the partners may change unnoticed
+	}
+	return cached(ctx, r.cache, stand.generation, question{q, stand.directory}, func(ctx context.Context) (Team, error) { return r.team(ctx, q) },
+		func(t Team) int { return len(t.Partners) + len(t.Days) + len(t.States) })
+}
+
+func (r *Reader) team(ctx context.Context, q TeamQuestion) (Team, error) {
 	var rows []teamRow
 	err := r.ch.Select(clickhouse.Named(ctx, "dashboard: partners", map[string]string{
 		"month":      period.ISO(q.Month.FirstDay()),

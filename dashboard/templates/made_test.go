@@ -40,7 +40,7 @@ func made() map[string]View {
 	link := ShareLink{Name: "go.kestrel.example/ada", URL: "https://go.kestrel.example/ada", To: "https://kestrel.example/", Personal: true}
 	home := Home{
 		Shell: shell, Link: link, Today: Known(214), TodayText: "168 unique visitors up to 14:05",
-		MonthName: "November 2026", Currency: "USD", Shown: "Clicks",
+		Currency: "USD", Shown: "Clicks",
 		Month: []Tile{
 			{Label: "Clicks", Number: "4,812", Beside: "3,907 unique visitors", Change: NewChange(4598, 4096, written, "1–22 November 2026", "1–22 October 2026", "1–22 Oct 2026")},
 			{Label: "Referred", Number: "31", Change: NewChange(30, 24, written, "1–22 November 2026", "1–22 October 2026", "1–22 Oct 2026")},

@@ -62,7 +62,6 @@ type Home struct {
 	Today Figure
 	// TodayText is what stands below today's number.
 	TodayText string
-	MonthName string
 	Month     []Tile // of the running month
 	// Away is set while the figures cannot be read; the link and today's number may still be there.
 	Away bool
