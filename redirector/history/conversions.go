@@ -257,28 +257,34 @@ const ahead = 5 * time.Minute
 
 // takeOf returns the take that a row belongs to, or why none takes it.
 func (b *book) takeOf(r *row) (int, error) {
-	future := false
+	var no error
 	for k := range b.takes {
 		t := &b.takes[k]
-		if future = r.OccurredAt > t.At.Add(ahead).UnixMilli(); future {
+		if r.OccurredAt > t.At.Add(ahead).UnixMilli() {
+			no = errors.New("date: is in the future")
 			continue
 		}
-		if len(r.partners) == 0 || t.credit(r) != 0 {
+		if _, no = t.credit(r); no == nil {
 			return k, nil
 		}
 	}
-	if future {
-		return 0, errors.New("date: is in the future")
-	}
-	return 0, fmt.Errorf("partner: nobody has the e-mail address or slug %s: add the partner, then import this file again", strings.Join(r.partners, " or "))
+	return 0, no
 }
 
-// credit is the partner whom a row names; 0: nobody is known by these names.
-func (t *take) credit(r *row) schema.PartnerID {
+// credit is the partner whom a row names, 0 where it names nobody, or why it cannot be told.
+func (t *take) credit(r *row) (schema.PartnerID, error) {
+	var found schema.PartnerID
 	for _, name := range r.partners {
-		if o := t.owners[name]; o.Partner != 0 {
-			return o.Partner
+		switch o := t.owners[name]; {
+		case o.Partner == 0 || o.Partner == found:
+		case found != 0:
+			return 0, fmt.Errorf("partner: the row names two, %s", strings.Join(r.partners, " and "))
+		default:
+			found = o.Partner
 		}
 	}
-	return 0
+	if found == 0 && len(r.partners) > 0 {
+		return 0, fmt.Errorf("partner: nobody has the e-mail address or slug %s: add the partner, then import this file again", strings.Join(r.partners, " or "))
+	}
+	return found, nil
 }

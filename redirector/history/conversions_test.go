@@ -195,6 +195,14 @@ func TestImportersOfOneFileAtOnce(t *testing.T) {
 	}
 }
 
+func TestARowThatNamesTwoPartnersIsRefused(t *testing.T) {
+	w := newWorld(t)
+	r := w.conversions("date,partner_email,slug,customer\n2025-01-01,ada@example.com,ada,c1\n2025-01-01,ada@example.com,bob,c2\n2025-01-01,carl@example.com,bob,c3\n", 2, 0, 1)
+	if got := w.rejects(r.Read); got != "3 partner: the row names two, ada@example.com and bob" {
+		t.Errorf("rejects: %s", got)
+	}
+}
+
 func TestNothingIsSentThatIsNotRemembered(t *testing.T) {
 	w := newWorld(t)
 	if err := w.dir.EnsureSecret(t.Context()); err != nil {

@@ -54,21 +54,24 @@ func (r *records) Next() bool {
 		if r.seq++; r.seq < r.from {
 			continue
 		}
-		c := r.book.takes[r.take].conversion(&r.rows.row)
-		r.record, r.err = schema.AppendConversion(r.record[:0], &c)
+		var c schema.Conversion
+		if c, r.err = r.book.takes[r.take].conversion(&r.rows.row); r.err == nil {
+			r.record, r.err = schema.AppendConversion(r.record[:0], &c)
+		}
 		return r.err == nil
 	}
 	return false
 }
 
 // conversion is what a row is when it is taken.
-func (t *take) conversion(r *row) schema.Conversion {
+func (t *take) conversion(r *row) (schema.Conversion, error) {
 	c := r.Conversion
+	var err error
 	c.ReceivedAt = t.At.UnixMilli()
-	c.Credit = t.credit(r)
+	c.Credit, err = t.credit(r)
 	c.ClickState, c.Link, c.ClickedAt = t.click(c.Click)
 	c.Identify(r.once)
-	return c
+	return c, err
 }
 
 // click says what a click id is worth. The link's partner is left to who attributes.

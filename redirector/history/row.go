@@ -24,7 +24,7 @@ type setting struct {
 // row is a conversion as its row tells it.
 type row struct {
 	schema.Conversion          // without what depends on when it is taken
-	partners          []string // names of the partner who is to be credited, the first that somebody has counts; none: nobody is named
+	partners          []string // names of the partner who is to be credited; none: nobody is named
 	once              string
 }
 
@@ -115,7 +115,9 @@ func (r *rows) read() error {
 		return err
 	}
 	c.OccurredAt = at.UnixMilli()
-	r.names()
+	if err := r.names(); err != nil {
+		return err
+	}
 	if err := r.customer(); err != nil {
 		return err
 	}
@@ -133,8 +135,9 @@ func (r *rows) read() error {
 }
 
 // names collects what the partner is called: e-mail addresses, and slugs by themselves or in links.
-func (r *rows) names() {
-	for _, name := range r.all("partner") {
+func (r *rows) names() error {
+	said := r.all("partner")
+	for _, name := range said {
 		if !strings.Contains(name, "@") || strings.Contains(name, "://") {
 			name = slugOf(name)
 		}
@@ -142,6 +145,10 @@ func (r *rows) names() {
 			r.row.partners = append(r.row.partners, name)
 		}
 	}
+	if len(said) > 0 && len(r.row.partners) == 0 {
+		return fmt.Errorf("partner: %.200q names nobody", said[0])
+	}
+	return nil
 }
 
 // customer reads who the customer is. A lead is somebody's, so where there is only an e-mail address its hash names

@@ -11,6 +11,7 @@ import (
 
 	"fairlead/redirector/track"
 	"fairlead/schema"
+	"fairlead/schema/directory"
 )
 
 // told reads a text and says of each row what it is.
@@ -111,6 +112,7 @@ func TestRowsThatAreRefused(t *testing.T) {
 		{"date,customer_email,amount", "2025-01-01,nobody,5", "customer_email: is no e-mail address"},
 		{"date,customer,amount,coupon", "2025-01-01,c1,5," + strings.Repeat("C;", 17), "coupons: has 17 entries"},
 		{"date,customer,amount,coupon", "2025-01-01,c1,5,a b", "sale"},
+		{"date,partner,amount", "2025-01-01,https://shop.example/,5", `partner: "https://shop.example/" names nobody`},
 		{"date,customer,amount,test", "2025-01-01,c1,5,true", "passed over: test"},
 		{"date,customer,amount,status", "2025-01-01,c1,5,Canceled", "passed over: canceled"},
 	} {
@@ -131,7 +133,10 @@ func TestWhatHasNoNameIsCalledByWhatItSays(t *testing.T) {
 			if r.wrong != nil {
 				t.Fatal(r.wrong)
 			}
-			c := (&take{ImportTake: schema.ImportTake{At: today}}).conversion(&r.row)
+			c, err := (&take{ImportTake: schema.ImportTake{At: today}}).conversion(&r.row)
+			if err != nil {
+				t.Fatal(err)
+			}
 			out = append(out, c.ID)
 		}
 		return out
@@ -167,9 +172,13 @@ func FuzzRows(f *testing.F) {
 					out = append(out, r.passed)
 					continue
 				}
-				c := (&take{ImportTake: schema.ImportTake{At: today}}).conversion(&r.row)
-				if len(r.row.partners) > 0 {
-					c.Credit = 1
+				known := map[string]directory.Owner{}
+				for _, name := range r.row.partners {
+					known[name] = directory.Owner{Partner: 1}
+				}
+				c, err := (&take{ImportTake: schema.ImportTake{At: today}, owners: known}).conversion(&r.row)
+				if err != nil {
+					t.Fatal(err)
 				}
 				if err := track.Check(&c, today.Add(100*365*24*time.Hour)); err != nil {
 					t.Errorf("%+v: %v", c, err)
