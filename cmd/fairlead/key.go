@@ -74,9 +74,10 @@ func keyAdd(open opener) *cobra.Command {
 			out := keyOf(k, time.Now())
 			out.Key = key
 			if k.May(schema.ScopeTrack) {
-				return a.one(c, out, "%s\n\nKey %d; keep it now, it is not shown again. To report a sale:\n\n%s", key, k.ID, saleByCurl(d.RedirectorURL, key, ""))
+				return a.one(c, out, "%s\n\nKey %d; keep it now, it is not shown again. Redirectors know it within a second. To report a sale:\n\n%s",
+					key, k.ID, saleByCurl(d.RedirectorURL, key))
 			}
-			return a.one(c, out, "%s\n\nKey %d; keep it now, it is not shown again.", key, k.ID)
+			return a.one(c, out, "%s\n\nKey %d; keep it now, it is not shown again. Redirectors know it within a second.", key, k.ID)
 		}),
 	}
 	f := c.Flags()
@@ -87,13 +88,10 @@ func keyAdd(open opener) *cobra.Command {
 	return needs(a.flag(c), "name")
 }
 
-// saleByCurl is a command line that reports a sale, ready to be copied. click may be empty.
-func saleByCurl(redirector, key, click string) string {
-	if click != "" {
-		click = fmt.Sprintf(`"clickId": %q, `, click)
-	}
-	return fmt.Sprintf(`  curl -X POST %s/track/sale -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' \
-    -d '{%s"customerExternalId": "customer-1", "amount": 4900, "currency": "usd", "invoiceId": "invoice-1"}'`, redirector, key, click)
+// saleByCurl is a command line that reports a sale, ready to be copied.
+func saleByCurl(redirector, key string) string {
+	return fmt.Sprintf(`  curl -sS %s/track/sale -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' \
+    -d '{"clickId": "", "customerExternalId": "customer-1", "amount": 4900, "currency": "usd", "invoiceId": "invoice-1"}'`, redirector, key)
 }
 
 // parseMoment reads a day, which begins at midnight UTC, or a time of RFC 3339; zero for nothing.

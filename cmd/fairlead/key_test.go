@@ -28,7 +28,7 @@ func TestAPIKeysFromTheShell(t *testing.T) {
 		t.Errorf("key add answered %+v", try)
 	}
 	out := o.says("key", "add", "--name", "third")
-	if !strings.HasPrefix(out, schema.APIKeyLive) || !strings.Contains(out, "curl -X POST http://127.0.0.1:8080/track/sale -H 'Authorization: Bearer "+schema.APIKeyLive) {
+	if !strings.HasPrefix(out, schema.APIKeyLive) || !strings.Contains(out, "curl -sS http://127.0.0.1:8080/track/sale -H 'Authorization: Bearer "+schema.APIKeyLive) {
 		t.Errorf("got %s", out)
 	}
 

@@ -51,7 +51,7 @@ func trackTest(open opener) *cobra.Command {
 			if out.Partner != "" {
 				sentence = "the trace says what partner " + out.Partner + " would be credited with"
 			}
-			return a.one(c, out, "A test sign-up and a test sale over 49.00 are recorded, on disk: customer %s, invoice %s.\n"+
+			return a.one(c, out, "A test sign-up and a test sale over 49.00 USD are recorded, on disk: customer %s, invoice %s.\n"+
 				"They are never counted or paid, and %s.\nIn a few seconds: fairlead trace %s", out.Customer, out.Invoice, sentence, out.Invoice)
 		}),
 	}
