@@ -160,7 +160,7 @@ func (im *Importer) person(t *table, program schema.Program) (newcomer, error) {
 	if n.Email = t.get("email"); n.Email == "" {
 		return n, errors.New("email: is missing")
 	}
-	n.Name = cmp.Or(t.get("name"), strings.TrimSpace(t.get("first_name")+" "+t.get("last_name")), n.Email)
+	n.Name = cmp.Or(t.get("name"), strings.TrimSpace(t.get("first_name")+" "+t.get("last_name")))
 	word := t.get("status")
 	state, known := states[columnName(word)]
 	if !known {
@@ -194,7 +194,9 @@ func (im *Importer) person(t *table, program schema.Program) (newcomer, error) {
 			n.slugs = append(n.slugs, slugAt{slug, t.line, t.record})
 		}
 	}
-	return n, why(n.Check())
+	called := n.NewPartner
+	called.Name = cmp.Or(n.Name, n.Email)
+	return n, why(called.Check())
 }
 
 // balance reads an opening balance; none: zero.
@@ -274,6 +276,7 @@ func (im *Importer) settle(ctx context.Context, people []*newcomer, owners map[s
 			}
 		}
 		if !there {
+			p.Name = cmp.Or(p.Name, p.Email)
 			fresh = append(fresh, p)
 			continue
 		}

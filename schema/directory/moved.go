@@ -9,6 +9,20 @@ import (
 
 // Partners who come from another program, with what they bring.
 
+// putPartner puts a new partner. Who is suspended was not always: what they sold before they came stays theirs.
+func (t *tx) putPartner(p schema.Partner) error {
+	if p.Status != schema.PartnerSuspended {
+		return t.put(schema.KindPartner, uint64(p.ID), nil, p)
+	}
+	p.Status = schema.PartnerInvited
+	if err := t.put(schema.KindPartner, uint64(p.ID), nil, p); err != nil {
+		return err
+	}
+	before := t.rows[len(t.rows)-1].entry
+	p.Status = schema.PartnerSuspended
+	return t.put(schema.KindPartner, uint64(p.ID), &before, p)
+}
+
 // addSlugs puts more links of a new partner, to the homepage as it is now.
 func (t *tx) addSlugs(ctx context.Context, p schema.Partner, slugs []string) error {
 	if len(slugs) == 0 {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"fairlead/schema"
@@ -46,6 +47,15 @@ func TestManyPartnersAreAddedOrNone(t *testing.T) {
 	if s := slugs(got[0]); len(s) != 1 || s[0] == "ada " {
 		t.Errorf("who asked for no slug got %q", s)
 	}
+	var states string
+	if err := w.ch.QueryRow(ctx, `SELECT arrayStringConcat(groupArray(JSONExtractString(data, 'status')), ', ')
+		FROM (SELECT data FROM fairlead.directory_log WHERE kind = 'partner' AND id = @id ORDER BY version)`, clickhouse.Named("id", uint32(got[1].ID))).Scan(&states); err != nil || states != "invited, suspended" {
+		t.Errorf("who came suspended was %s, %v", states, err)
+	}
+	if p, err := w.Partner(ctx, got[1].ID); err != nil || p.Status != schema.PartnerSuspended {
+		t.Errorf("Redis has %+v, %v", p, err)
+	}
+	w.whole()
 	before, err := w.Version(ctx)
 	if err != nil {
 		t.Fatal(err)

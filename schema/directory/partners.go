@@ -126,7 +126,7 @@ func (t *tx) addPartner(ctx context.Context, n NewPartner) (p schema.Partner, l 
 	}
 	l = schema.Link{ID: p.Link, Partner: p.ID, Slug: n.Slug, CreatedAt: p.CreatedAt}
 	in := schema.Login{ID: schema.LoginID(login), Email: n.Email, Role: schema.RolePartner, Partner: p.ID, Password: n.PasswordHash, CreatedAt: p.CreatedAt}
-	if err := t.put(schema.KindPartner, uint64(p.ID), nil, p); err != nil {
+	if err := t.putPartner(p); err != nil {
 		return p, l, err
 	}
 	if err := t.put(schema.KindLink, uint64(l.ID), nil, l, slugKey(l.Slug)); err != nil {
