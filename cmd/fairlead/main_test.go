@@ -104,7 +104,13 @@ func asExit(err error, target **exec.ExitError) bool {
 // answer runs a command that has to succeed and decodes the one JSON document that it prints.
 func answer[T any](t testing.TB, args ...string) T {
 	t.Helper()
-	r := fairlead(t, args...)
+	return answerWith[T](t, "", args...)
+}
+
+// answerWith does so with something on standard input.
+func answerWith[T any](t testing.TB, stdin string, args ...string) T {
+	t.Helper()
+	r := fairleadWith(t, stdin, args...)
 	if r.code != 0 {
 		t.Fatalf("fairlead %s: exit %d\n%s", strings.Join(args, " "), r.code, r.stderr)
 	}
@@ -253,6 +259,14 @@ func (m *machine) kill() {
 	m.cmd.Process.Kill()
 	<-m.exit
 	m.cmd = nil
+}
+
+// killWithChildren ends the deployment the hard way and waits until its children have followed it.
+func (m *machine) killWithChildren() {
+	m.t.Helper()
+	before := children(m.t, m.cmd.Process.Pid)
+	m.kill()
+	eventually(m.t, 10*time.Second, "no child outlives its parent", func() bool { return !slices.ContainsFunc(before, alive) })
 }
 
 // args are the arguments of a command on this deployment.

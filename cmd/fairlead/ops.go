@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -112,13 +113,21 @@ func (o *ops) metrics(w http.ResponseWriter, _ *http.Request) {
 	metrics.WriteProcessMetrics(w)
 }
 
+// addressTime is how long an address may still be held by what was killed: a process with much memory, as ClickHouse is,
+// gives back its ports some time after its parent has given back the folder.
+const addressTime = 2 * time.Second
+
 // listen takes a TCP address; the error says which setting and flag name another.
 func listen(addr, key, flag string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, cannotListen(addr, key, flag, err)
+	for until := time.Now().Add(addressTime); ; time.Sleep(20 * time.Millisecond) {
+		l, err := net.Listen("tcp", addr)
+		if err == nil {
+			return l, nil
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(until) {
+			return nil, cannotListen(addr, key, flag, err)
+		}
 	}
-	return l, nil
 }
 
 func cannotListen(addr, key, flag string, err error) error {

@@ -162,16 +162,7 @@ func TestNothingIsLostOrDoubledWhileEveryPartIsKilled(t *testing.T) {
 		if round%2 == 1 {
 			eventually(t, 30*time.Second, "the stores are back", func() bool { return len(children(t, m.cmd.Process.Pid)) == 2 })
 		}
-		before := children(t, m.cmd.Process.Pid)
-		m.kill()
-		eventually(t, 10*time.Second, "no child outlives its parent", func() bool {
-			for _, child := range before {
-				if alive(child) {
-					return false
-				}
-			}
-			return true
-		})
+		m.killWithChildren()
 		m.start()
 	}
 	load.until(300)
