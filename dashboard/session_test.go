@@ -5,7 +5,6 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -181,16 +180,17 @@ func TestLogInTellsNothing(t *testing.T) {
 	_, _, err := w.dir.AddPartner(t.Context(), directory.CLI, directory.NewPartner{Name: "Ivo", Email: "ivo@example.com"})
 	w.must(err)
 	bodies, fastest := map[string]string{}, map[string]time.Duration{}
-	for _, email := range []string{"ada@example.com", "bob@example.com", "ivo@example.com", ""} {
-		var took []time.Duration
-		for range 5 {
+	for range perAccount.Burst - 1 { // in turns, as what else runs here slows all of them alike; the fastest was disturbed least
+		for _, email := range []string{"ada@example.com", "bob@example.com", "ivo@example.com", ""} {
 			start := time.Now()
 			res := w.visitor().login(email, "wrong password")
-			took = append(took, time.Since(start))
+			took := time.Since(start)
 			res.wants(t, email, http.StatusUnprocessableEntity, "E-mail or password is wrong")
 			bodies[email] = strings.ReplaceAll(res.body, email+`"`, `"`)
+			if before, ok := fastest[email]; !ok || took < before {
+				fastest[email] = took
+			}
 		}
-		fastest[email] = slices.Min(took) // the least disturbed by what else runs here
 	}
 	for _, email := range []string{"bob@example.com", "ivo@example.com"} {
 		if bodies[email] != bodies["ada@example.com"] {
