@@ -94,13 +94,14 @@ type format struct {
 var formats = []format{
 	{
 		// Dub's dashboard exports the columns of its commissions and partners under these labels; amounts were whole cents at
-		// first, and are "$12.34" since.
+		// first, and are as browsers write money in English since: "$12.34".
 		name:  "dub",
 		marks: [][]string{{"earnings", "type"}, {"earnings", "invoice_id"}, {"email", "enrolled_at"}, {"email", "payouts_enabled_at"}, {"short_link"}, {"domain", "key", "url"}},
 		cents: true,
 	},
 	{
-		// PartnerStack's objects under the names of its API, in which amounts are whole cents.
+		// PartnerStack's objects under the names of its API, in which amounts are whole cents. What its exports look like is
+		// an assumption.
 		name: "partnerstack",
 		marks: [][]string{
 			{"partner_key"}, {"partnership_key"}, {"partnership_email"}, {"customer_key"}, {"customer_external_key"}, {"key", "dest"},
@@ -108,7 +109,8 @@ var formats = []format{
 		cents: true,
 	},
 	{
-		// Rewardful's list of affiliates and their customers, and the fields of its commissions and their sales.
+		// Rewardful's list of affiliates and their customers, as its importer wants it, and the fields that its API has for
+		// commissions and their sales. What its exports look like is an assumption.
 		name: "rewardful",
 		marks: [][]string{
 			{"stripe_customer_id"}, {"imported_id"}, {"became_lead_at"}, {"affiliate_token"}, {"sale_amount_cents"},

@@ -62,12 +62,16 @@ func parseTime(s string, zone *time.Location) (time.Time, error) {
 	return at.UTC().Truncate(time.Millisecond), nil
 }
 
-// signs are currencies' signs, and the currencies that write them.
-var signs = map[string][]string{
-	"$": nil, // many
-	"€": {"EUR"},
-	"£": {"GBP", "EGP", "FKP", "GIP", "LBP", "SHP", "SSP", "SYP"},
-	"¥": {"JPY", "CNY"},
+// signs are currencies' signs, and the currencies that write them, longer ones first. Those with letters are as browsers
+// write them in English.
+var signs = []struct {
+	sign  string
+	codes []string // nil: many
+}{
+	{"CA$", []string{"CAD"}}, {"NZ$", []string{"NZD"}}, {"HK$", []string{"HKD"}}, {"NT$", []string{"TWD"}}, {"MX$", []string{"MXN"}},
+	{"A$", []string{"AUD"}}, {"R$", []string{"BRL"}}, {"CN¥", []string{"CNY"}},
+	{"$", nil}, {"€", []string{"EUR"}}, {"£", []string{"GBP", "EGP", "FKP", "GIP", "LBP", "SHP", "SSP", "SYP"}}, {"¥", []string{"JPY", "CNY"}},
+	{"₹", []string{"INR"}}, {"₩", []string{"KRW"}}, {"₪", []string{"ILS"}}, {"₫", []string{"VND"}}, {"₱", []string{"PHP"}},
 }
 
 var (
@@ -83,15 +87,16 @@ func parseAmount(s, code string, cents bool) (int64, error) {
 		return 0, errNegative
 	}
 	marked := false
-	for sign, codes := range signs {
-		rest := strings.TrimSpace(strings.TrimSuffix(strings.TrimPrefix(number, sign), sign))
+	for _, c := range signs {
+		rest := strings.TrimSpace(strings.TrimSuffix(strings.TrimPrefix(number, c.sign), c.sign))
 		if rest == number {
 			continue
 		}
-		if len(codes) > 0 && !slices.Contains(codes, code) {
+		if len(c.codes) > 0 && !slices.Contains(c.codes, code) {
 			return 0, fmt.Errorf("amount: %.60q is not in %s, which is the row's currency", s, code)
 		}
 		number, marked = rest, true
+		break
 	}
 	if rest := strings.TrimSpace(strings.TrimPrefix(strings.TrimSuffix(strings.ToUpper(number), code), code)); len(rest) < len(number) {
 		number, marked = rest, true

@@ -75,6 +75,12 @@ func TestAmounts(t *testing.T) {
 	f("€49.00", "EUR", false, 4900)
 	f("49.00 €", "EUR", false, 4900)
 	f("¥1,235", "JPY", false, 1235)
+	f("CA$1,049.00", "CAD", true, 104900)
+	f("A$49", "AUD", true, 4900)
+	f("R$49.50", "BRL", true, 4950)
+	f("₹49.00", "INR", true, 4900)
+	f("CHF\u00a049.00", "CHF", true, 4900)
+	f("₩1,235", "KRW", true, 1235)
 	f("1235", "JPY", false, 1235)
 	f("1.235", "KWD", false, 1235)
 	// Bare numbers of programs that count cents, and their other numbers.
@@ -103,6 +109,8 @@ func TestAmounts(t *testing.T) {
 		{"", "USD", false, "is not an amount"},
 		{"$", "USD", false, "is not an amount"},
 		{"€49", "USD", false, "is not in USD"},
+		{"CA$49", "USD", false, "is not in USD"},
+		{"$€49", "USD", false, "is not an amount"},
 		{"EUR 49", "USD", false, "is not an amount"},
 		{"99999999999999", "USD", false, "is not an amount"},
 		{"99999999999999", "USD", true, "is not a whole number"},
