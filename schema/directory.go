@@ -19,7 +19,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		KindProgram, KindPartner, KindLink, KindLogin, KindClickKey, KindNode,
-		KindAPIKey, KindSecret, KindCoupon, KindClaim, KindPostback, KindWebhook, KindImport,
+		KindAPIKey, KindSecret, KindCoupon, KindClaim, KindPostback, KindWebhook, KindImport, KindRule,
 	}
 }
 
@@ -47,6 +47,8 @@ type Partner struct {
 	Status    PartnerStatus `json:"status"`
 	Link      LinkID        `json:"link_id"` // the personal link
 	CreatedAt time.Time     `json:"created_at"`
+	// Group is a name by which rules give several partners the same, see FoldGroup; empty: none.
+	Group string `json:"group,omitempty"`
 	// OpeningBalance is what the partner had earned elsewhere and not been paid when the program moved here.
 	OpeningBalance OpeningBalance `json:"opening_balance,omitzero"`
 }

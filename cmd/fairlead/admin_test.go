@@ -72,7 +72,7 @@ func (o *office) try(stdin string, args ...string) (string, error) {
 	open := func(context.Context) (*deployment, error) { return o.open(), nil }
 	root := &cobra.Command{Use: "fairlead", SilenceUsage: true, SilenceErrors: true}
 	root.AddCommand(partnerCommand(open), linkCommand(open), adminCommand(open), programCommand(open), nodeCommand(open), clickCommand(open), keyCommand(open),
-		couponCommand(open), ratesCommand(open), claimCommand(open), traceCommand(open), webhookCommand(open))
+		couponCommand(open), ratesCommand(open), claimCommand(open), ruleCommand(open), traceCommand(open), webhookCommand(open))
 	var stdout bytes.Buffer
 	root.SetArgs(args)
 	root.SetIn(strings.NewReader(stdin))

@@ -13,7 +13,7 @@ import (
 
 func partnerCommand(open opener) *cobra.Command {
 	c := &cobra.Command{Use: "partner", Short: "Add, list, suspend partners"}
-	c.AddCommand(partnerAdd(open), partnerList(open), partnerShow(open),
+	c.AddCommand(partnerAdd(open), partnerList(open), partnerShow(open), partnerSet(open),
 		partnerSuspend(open), partnerResume(open), partnerInvite(open), partnerPostback(open))
 	return c
 }
@@ -24,6 +24,7 @@ type partnerJSON struct {
 	Name      string               `json:"name"`
 	Email     string               `json:"email"`
 	Status    schema.PartnerStatus `json:"status"`
+	Group     string               `json:"group,omitempty"`
 	Link      *linkOfPartner       `json:"link,omitempty"`       // the personal one
 	Links     []linkJSON           `json:"links,omitempty"`      // all of them, in `partner show`
 	InviteURL string               `json:"invite_url,omitempty"` // once
@@ -42,7 +43,7 @@ type linkOfPartner struct {
 func partnerOf(d *deployment, home string, p schema.Partner, l schema.Link) partnerJSON {
 	link := linkOf(d, home, l)
 	return partnerJSON{
-		ID: p.ID, Name: p.Name, Email: p.Email, Status: p.Status,
+		ID: p.ID, Name: p.Name, Email: p.Email, Status: p.Status, Group: p.Group,
 		Link: &linkOfPartner{ID: link.ID, Slug: link.Slug, URL: link.URL, To: link.To},
 	}
 }
@@ -198,7 +199,7 @@ func partnerShow(open opener) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out := partnerJSON{ID: p.ID, Name: p.Name, Email: p.Email, Status: p.Status, OpeningBalance: p.OpeningBalance}
+			out := partnerJSON{ID: p.ID, Name: p.Name, Email: p.Email, Status: p.Status, Group: p.Group, OpeningBalance: p.OpeningBalance}
 			err = eachLink(ctx, d, p.ID, func(l schema.Link) error {
 				if l.ID == p.Link {
 					out.Link = partnerOf(d, home, p, l).Link
@@ -213,6 +214,9 @@ func partnerShow(open opener) *cobra.Command {
 				return writeJSON(c.OutOrStdout(), out)
 			}
 			fmt.Fprintf(c.OutOrStdout(), "partner  %s  %s <%s>, %s, since %s\n\n", p.ID, p.Name, p.Email, p.Status, p.CreatedAt.Format("2006-01-02"))
+			if p.Group != "" {
+				fmt.Fprintf(c.OutOrStdout(), "group    %s\n\n", p.Group)
+			}
 			if b := p.OpeningBalance; b.Amount > 0 {
 				fmt.Fprintf(c.OutOrStdout(), "owed     %s from before, as of %s\n\n", schema.FormatAmount(b.Amount, b.Currency), b.AsOf.Format("2006-01-02"))
 			}
@@ -226,6 +230,41 @@ func partnerShow(open opener) *cobra.Command {
 		}),
 	}
 	return a.flag(c)
+}
+
+func partnerSet(open opener) *cobra.Command {
+	var group, reason string
+	var a printer
+	c := &cobra.Command{
+		Use:   "set ID|EMAIL|SLUG --group NAME",
+		Short: "Put a partner into a group, from now on: rules can give a group something of its own",
+		Args:  cobra.ExactArgs(1),
+		RunE: on(open, func(c *cobra.Command, d *deployment, args []string) error {
+			ctx := c.Context()
+			p, err := d.Directory.FindPartner(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			if p, err = d.Directory.SetPartnerGroup(ctx, directory.CLI, p.ID, group, reason); err != nil {
+				return err
+			}
+			home, err := homepage(ctx, d)
+			if err != nil {
+				return err
+			}
+			l, err := d.Directory.Link(ctx, p.Link)
+			if err != nil {
+				return err
+			}
+			if p.Group == "" {
+				return a.one(c, partnerOf(d, home, p, l), "%s (%s) is in no group.", p.Name, p.ID)
+			}
+			return a.one(c, partnerOf(d, home, p, l), "%s (%s) is in the group %s.", p.Name, p.ID, p.Group)
+		}),
+	}
+	c.Flags().StringVar(&group, "group", "", "the group's name, in any case; empty: none")
+	c.Flags().StringVar(&reason, "reason", "", "why, for the record")
+	return needs(a.flag(c), "group")
 }
 
 func partnerSuspend(open opener) *cobra.Command {

@@ -2,13 +2,9 @@ package directory
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"fairlead/schema"
 )
@@ -208,22 +204,9 @@ type ClaimStep struct {
 
 // ClaimHistory returns the states of a claim, in their order: what the partner is told.
 func (d *Directory) ClaimHistory(ctx context.Context, id uint32) ([]ClaimStep, error) {
-	var rows []struct {
-		At     time.Time `ch:"changed_at"`
-		Actor  string    `ch:"actor"`
-		Reason string    `ch:"reason"`
-		Data   string    `ch:"data"`
-	}
-	if err := d.ch.Select(d.asking(ctx, "a claim's history"), &rows, sql("claim_history"), clickhouse.Named("id", id)); err != nil {
-		return nil, clickHouseSilent(err)
-	}
-	steps := make([]ClaimStep, len(rows))
-	for i, r := range rows {
-		var c schema.Claim
-		if err := json.Unmarshal([]byte(r.Data), &c); err != nil {
-			return nil, fmt.Errorf("read claim %d of directory_log: %w", id, err)
-		}
-		steps[i] = ClaimStep{At: r.At, State: c.State, Actor: r.Actor, Reason: r.Reason}
-	}
-	return steps, nil
+	var steps []ClaimStep
+	err := history(ctx, d, schema.KindClaim, uint64(id), func(v version, c schema.Claim) {
+		steps = append(steps, ClaimStep{At: v.At, State: c.State, Actor: v.Actor, Reason: v.Reason})
+	})
+	return steps, err
 }

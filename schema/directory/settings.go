@@ -37,7 +37,6 @@ func DefaultProgram() schema.Program {
 // Limits of the settings.
 const (
 	maxWindowDays = 730
-	maxHoldDays   = 365
 	maxDomains    = 500
 )
 
@@ -76,7 +75,7 @@ func CheckProgram(p schema.Program, allowLoopback bool) (schema.Program, error) 
 		value, lo, hi int
 	}{
 		{"window_days", p.WindowDays, 1, maxWindowDays},
-		{"hold_days", p.HoldDays, 0, maxHoldDays},
+		{"hold_days", p.HoldDays, 0, schema.MaxHoldDays},
 		{"payout_day", p.PayoutDay, 1, 28},
 	} {
 		if n.value < n.lo || n.value > n.hi {

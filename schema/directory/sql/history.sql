@@ -3,7 +3,7 @@ SELECT changed_at,
        reason,
        data
 FROM fairlead.directory_log
-WHERE kind = 'claim'
+WHERE kind = @kind
   AND id = @id
   AND NOT deleted
 ORDER BY version,
