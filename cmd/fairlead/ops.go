@@ -111,6 +111,7 @@ func (o *ops) metrics(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 	o.Metrics.WritePrometheus(w)
 	metrics.WriteProcessMetrics(w)
+	metrics.WriteFDMetrics(w)
 }
 
 // addressTime is how long an address may still be held by what was killed: a process with much memory, as ClickHouse is,
