@@ -34,6 +34,7 @@ type clickLoad struct {
 type clickAnswer struct {
 	n  int
 	id string
+	at time.Time // when the answer had come
 }
 
 // click starts a load on a redirector. Click n is one of partner n modulo their number.
@@ -101,6 +102,7 @@ func (l *clickLoad) over(conn net.Conn) (more bool) {
 }
 
 func (l *clickLoad) note(n int, location string) {
+	at := time.Now()
 	to, err := url.Parse(location)
 	if err != nil || to.Query().Get("fl_click") == "" {
 		l.t.Errorf("click %d leads to %q, without a click id", n, location)
@@ -108,7 +110,7 @@ func (l *clickLoad) note(n int, location string) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.answers = append(l.answers, clickAnswer{n: n, id: to.Query().Get("fl_click")})
+	l.answers = append(l.answers, clickAnswer{n: n, id: to.Query().Get("fl_click"), at: at})
 }
 
 // sent is how many clicks were sent: they have the numbers from 1 on.
@@ -132,12 +134,32 @@ func (l *clickLoad) answered() map[int]string {
 	return out
 }
 
+// before is how many clicks on a partner, by index, had been answered at a time.
+func (l *clickLoad) before(partner int, at time.Time) (n uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range l.answers {
+		if a.n%len(l.partners) == partner && a.at.Before(at) {
+			n++
+		}
+	}
+	return n
+}
+
+// sentTo is how many clicks on a partner may have been sent so far.
+func (l *clickLoad) sentTo(partner int) uint64 {
+	return uint64(l.sent()/len(l.partners) + 1)
+}
+
 // until waits for so many more answers.
 func (l *clickLoad) until(more int) {
 	l.t.Helper()
 	want := l.count() + more
 	eventually(l.t, 2*time.Minute, fmt.Sprintf("%d more clicks are answered", more), func() bool { return l.count() >= want })
 }
+
+// done reports whether every number was sent.
+func (l *clickLoad) done() bool { return l.next.Load() >= l.last }
 
 // stop ends the load once every click under way is answered or given up. It can be called again.
 func (l *clickLoad) stop() {

@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"fairlead/aggregator/verify"
 	"fairlead/cmd/chaostest"
@@ -36,15 +39,21 @@ func newRig(t testing.TB) *rig {
 	r := &rig{t: t, dir: chaostest.Dir(t)}
 	there := placed{t, r.dir}
 	r.ch, r.redis = storestest.NewClickHouse(there), storestest.NewRedis(there)
-	r.config = r.settings("straight", r.ch.Addr(), r.redis.Addr())
+	r.config = r.settings("straight", r.ch.Addr(), r.redis.Addr(), 50*time.Second)
 	r.run("migrate")
 	r.run("rebuild", "redis")
+	r.addPartners()
+	return r
+}
+
+// addPartners adds those whose links are clicked.
+func (r *rig) addPartners() {
+	r.t.Helper()
 	for n := range rigPartners {
 		name := fmt.Sprintf("partner-%d", n)
-		r.partners = append(r.partners, answer[partnerAnswer](t,
+		r.partners = append(r.partners, answer[partnerAnswer](r.t,
 			r.args("partner", "add", "--name", name, "--email", name+"@example.com", "--json")...))
 	}
-	return r
 }
 
 // placed is a test whose folders lie where they are kept.
@@ -61,18 +70,21 @@ func (p placed) TempDir() string {
 	return dir
 }
 
-// settings writes a file of settings that names the stores.
-func (r *rig) settings(name, clickHouse, redis string) string {
+// settings writes a file of settings that names the stores, and how long a redirector that stops may ship.
+func (r *rig) settings(name, clickHouse, redis string, shipDeadline time.Duration) string {
 	r.t.Helper()
 	file := filepath.Join(r.dir, name+".yaml")
 	text := fmt.Sprintf(`
 dir: %q
 redirector:
-  ship_deadline: 50s
+  drain: 1s
+  ship_deadline: %v
   journal: {segment_bytes: 4194304, sync_every: 20ms}
 clickhouse: {addrs: [%q], password: %q}
 redis: {addrs: [%q], password: %q}
-`, filepath.Join(r.dir, "edge"), clickHouse, r.ch.Password(), redis, r.redis.Password())
+aggregator:
+  jobs: {rollup: "@every 1s", attribute: "@every 1s", heal: "@every 2s"}
+`, filepath.Join(r.dir, "edge"), shipDeadline, clickHouse, r.ch.Password(), redis, r.redis.Password())
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
@@ -96,6 +108,11 @@ func (r *rig) redirector(settings string) *machine {
 	return newProcess(r.t, r.dir, "redirector", "--config", settings, "--listen", "127.0.0.1:"+ports[0], "--ops-listen", "127.0.0.1:"+ports[1])
 }
 
+// aggregator prepares an aggregator.
+func (r *rig) aggregator(settings string) *machine {
+	return newProcess(r.t, r.dir, "aggregator", "--config", settings, "--ops-listen", "127.0.0.1:"+freePorts(r.t, 1)[0])
+}
+
 // open connects to the stores as the commands do.
 func (r *rig) open() *deployment {
 	r.t.Helper()
@@ -106,6 +123,56 @@ func (r *rig) open() *deployment {
 	}
 	r.t.Cleanup(func() { d.Close() })
 	return d
+}
+
+// awaitShipped waits until a redirector has nothing left for any store.
+func (m *machine) awaitShipped() {
+	m.t.Helper()
+	eventually(m.t, 3*time.Minute, "the journals are shipped", func() bool {
+		_, stores := m.readiness()
+		_, answers := stores["clickhouse"]
+		for _, s := range stores {
+			answers = answers && s.Lag == 0
+		}
+		return answers
+	})
+}
+
+// readiness asks a redirector's /readyz: its status, 0 when nobody answers, and how it stands with its stores.
+func (m *machine) readiness() (status int, stores map[string]storeLag) {
+	resp, err := http.Get("http://" + m.flag("--ops-listen") + "/readyz")
+	if err != nil {
+		return 0, nil
+	}
+	defer resp.Body.Close()
+	var body struct {
+		Parts struct {
+			Redirector struct {
+				Detail struct {
+					Stores map[string]storeLag `json:"stores"`
+				} `json:"detail"`
+			} `json:"redirector"`
+		} `json:"parts"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
+		m.t.Errorf("/readyz of the redirector: %v", err)
+	}
+	return resp.StatusCode, body.Parts.Redirector.Detail.Stores
+}
+
+// answers reports whether a process serves its operator's address yet.
+func (m *machine) answers() bool {
+	resp, err := http.Get("http://" + m.flag("--ops-listen") + "/healthz")
+	if err != nil {
+		return false
+	}
+	resp.Body.Close()
+	return true
+}
+
+// storeLag is what a redirector says of a store.
+type storeLag struct {
+	Lag uint64 `json:"lag_records"`
 }
 
 // account is what came of a load.
