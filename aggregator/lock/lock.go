@@ -45,6 +45,7 @@ func Acquire(ctx context.Context, rdb redis.UniversalClient, keys schema.Keys, j
 	l := &Lock{rdb: rdb, key: keys.Lock(job), fence: keys.Fence(job), owner: rand.Text(), ttl: ttl}
 	token, err := acquire.Run(ctx, rdb, []string{l.key, l.fence}, l.owner, ttl.Milliseconds()).Uint64()
 	if err != nil {
+		l.giveBack(ctx) // the answer may have been lost after it was taken
 		return nil, fmt.Errorf("take the lock of %s in Redis: %w", job, err)
 	}
 	if token == 0 {
@@ -114,10 +115,29 @@ func (l *Lock) Check() error {
 func (l *Lock) Release() {
 	l.cancel(context.Canceled)
 	l.wg.Wait()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), l.ttl/2)
+	l.giveBack(l.ctx)
+}
+
+// How long, and how often, giving a lock back is tried: a connection that broke must not keep the next holder out until the
+// lock expires.
+const (
+	giveBackTime  = 2 * time.Second
+	giveBackEvery = 50 * time.Millisecond
+)
+
+// giveBack takes the lock away if it is ours. Where Redis stays away, it stays until it expires: nothing is wrong, only later.
+func (l *Lock) giveBack(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(l.ttl/2, giveBackTime))
 	defer cancel()
-	// An error means that the lock stays until it expires: nothing is wrong, only later.
-	_ = release.Run(ctx, l.rdb, []string{l.key}, l.owner).Err()
+	again := time.NewTicker(giveBackEvery)
+	defer again.Stop()
+	for release.Run(ctx, l.rdb, []string{l.key}, l.owner).Err() != nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+		}
+	}
 }
 
 // renew extends the expiry three times in its length, and ends the context when that fails for too long.

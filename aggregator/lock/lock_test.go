@@ -1,8 +1,11 @@
 package lock
 
 import (
+	"context"
 	"errors"
+	"io"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -136,5 +139,52 @@ func TestALockOfADeadHolderExpires(t *testing.T) {
 		if !errors.Is(err, ErrHeld) || time.Now().After(end) {
 			t.Fatal(err)
 		}
+	}
+}
+
+// breaking is a client whose connection breaks a number of times: before a script reaches Redis, or when it has run.
+type breaking struct {
+	left  atomic.Int32
+	after bool
+}
+
+func (b *breaking) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (b *breaking) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (b *breaking) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if b.left.Load() <= 0 || cmd.Name() != "evalsha" {
+			return next(ctx, cmd)
+		}
+		b.left.Add(-1)
+		if b.after {
+			_ = next(ctx, cmd)
+		}
+		cmd.SetErr(io.EOF)
+		return io.EOF
+	}
+}
+
+func TestABrokenConnectionDoesNotKeepTheNextHolderOut(t *testing.T) {
+	for what, b := range map[string]*breaking{"before the script": {}, "after the script": {after: true}} {
+		t.Run(what, func(t *testing.T) {
+			store := storestest.Redis(t).Fresh(t)
+			rdb, other := store.Client(t), store.Client(t)
+			rdb.AddHook(b)
+			mustAcquire(t, other, time.Hour).Release() // the scripts are known
+			l := mustAcquire(t, rdb, time.Hour)
+			b.left.Store(3)
+			l.Release()
+			mustAcquire(t, other, time.Hour).Release()
+
+			b.left.Store(1)
+			if _, err := Acquire(t.Context(), rdb, keys, "job", time.Hour); !errors.Is(err, io.EOF) {
+				t.Errorf("taken over a broken connection: %v", err)
+			}
+			mustAcquire(t, other, time.Hour).Release()
+		})
 	}
 }
