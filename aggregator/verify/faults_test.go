@@ -47,6 +47,8 @@ var faults = map[string][]fault{
 			what: []string{Double, Shipment}, key: "node c, seq 44", doubles: 1},
 		{name: "a conversion has another record", damage: exec("ALTER TABLE fairlead.conversions UPDATE record_hash = 1 WHERE node = 'c' AND seq = 70"),
 			what: []string{Shipment}, key: "node c, month 202611, seq 61 to 80"},
+		{name: "a conversion has another amount", damage: exec("ALTER TABLE fairlead.conversions UPDATE amount = 1 WHERE node = 'c' AND seq = 22"),
+			what: []string{Attributions}, key: "node c, seq 22, sale"},
 		{name: "a conversion was received by nobody", damage: exec(
 			"INSERT INTO fairlead.conversions (node, seq, received_at, occurred_at, kind, source) VALUES ('d', 1, '2026-11-20 00:00:00', '2026-11-20 00:00:00', 'sale', 'api')",
 			"INSERT INTO fairlead.shipments (node, month, first_seq, last_seq, state, fact) VALUES ('d', 0, 1, 0, 'closed', 'conversions')"),

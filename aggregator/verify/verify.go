@@ -23,9 +23,9 @@
 // # Limits
 //
 // Of a hit's columns those are checked that figures or checksums depend on: node, seq, time, partner,
-// link, verdict, visitor, click tag; of a conversion's node, seq, time of receipt and record hash. Of more than a
-// thousand differences the rest is only counted, and where decisions of a million reports differ, the blocks that hold them
-// are told for most of them. With Since, decisions on what occurred before it are taken as they come out.
+// link, verdict, visitor, click tag; of a conversion's node, seq, time of receipt, record hash, and what decisions depend
+// on. Of more than a thousand differences the rest is only counted, and where decisions on a million reports differ, most of
+// them are told by the blocks that hold them. With Since, decisions on what occurred before it are taken as they come out.
 package verify
 
 import (
