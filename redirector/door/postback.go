@@ -108,7 +108,7 @@ func (p Postback) admit(m Message, values url.Values) (schema.APIKey, error) {
 	if text == "" {
 		return schema.APIKey{}, refuse(track.Unauthorized, "key", "is missing, and so is sig: a postback carries an API key of the scope postback, or is signed")
 	}
-	sum, err := hex.DecodeString(text)
+	sum, ok := sumOf(hex.DecodeString(text))
 	signedPart := m.Query
 	if len(m.Body) > 0 {
 		signedPart = m.Body
@@ -120,7 +120,7 @@ func (p Postback) admit(m Message, values url.Values) (schema.APIKey, error) {
 	if i < 0 || bytes.IndexByte(signedPart[i+1:], '&') >= 0 || len(values["sig"]) != 1 {
 		return schema.APIKey{}, refuse(track.Unauthorized, "sig", "has to be the last parameter: it covers all before it")
 	}
-	if err != nil || !signed(p.Secrets, sum, signedPart[:i]) {
+	if !ok || !signed(p.Secrets, [][]byte{sum}, signedPart[:i]) {
 		return schema.APIKey{}, refuse(track.Unauthorized, "sig", "is not the HMAC-SHA256, in hexadecimal, of the parameters before it under one of conversions.postback_secrets")
 	}
 	return schema.APIKey{}, nil
