@@ -3,7 +3,8 @@
 //
 // A page asks ClickHouse once, and not again before the figures change. Every question names one partner, but for those
 // of the team's pages. Questions read with pread: a page needs a little of many parts, which lies in the kernel's memory,
-// and handing each read to another thread made the first page take 18 ms instead of 14.
+// and handing each read to another thread made the first page take 18 ms instead of 14. They use no statistics of
+// columns: a month that was just swapped in or merged has none in memory, and loading them made it 65 ms instead of 15.
 package figures
 
 import (
