@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"math/big"
 	"strconv"
 	"strings"
 	"sync"
@@ -74,4 +75,16 @@ func ParseAmount(s, code string) (int64, error) {
 		return 0, fmt.Errorf("%q is more than %s", s, FormatAmount(MaxAmount, code))
 	}
 	return n, nil
+}
+
+// HalfUp divides numbers that are not negative, and rounds to the nearest, a half up: how every amount is rounded.
+func HalfUp(above, below *big.Int) *big.Int {
+	above = new(big.Int).Lsh(above, 1)
+	return above.Add(above, below).Quo(above, new(big.Int).Lsh(below, 1))
+}
+
+// Share returns amount × part / whole, half up, of numbers that are not negative, and whole above zero. The result has
+// to fit, as it does where part is at most whole.
+func Share(amount, part, whole int64) int64 {
+	return HalfUp(new(big.Int).Mul(big.NewInt(amount), big.NewInt(part)), big.NewInt(whole)).Int64()
 }

@@ -137,7 +137,7 @@ func CheckGroup(name string) error {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.", r)
 	}
 	if name == "" || len(name) > maxGroup || !utf8.ValidString(name) || strings.ContainsFunc(name, odd) || name != FoldGroup(name) {
-		return fmt.Errorf("%q is not the name of a group: 1 to %d bytes of letters in lower case, digits and - _ .", name, maxGroup)
+		return fmt.Errorf("%q is not the name of a group: 1 to %d bytes of letters in lower case, digits, dashes, underscores and dots", name, maxGroup)
 	}
 	return nil
 }

@@ -64,19 +64,8 @@ func Convert(amount int64, from, to string, rate Rate) (int64, bool) {
 	above := new(big.Int).Mul(big.NewInt(amount), scaled)
 	above.Mul(above, tenTo(schema.CurrencyDigits(to)))
 	below := tenTo(RateDigits + schema.CurrencyDigits(from))
-	out := halfUp(above, below)
+	out := schema.HalfUp(above, below)
 	return out.Int64(), out.IsInt64()
-}
-
-// share returns amount × part / whole, half up; whole is positive.
-func share(amount, part, whole int64) int64 {
-	return halfUp(new(big.Int).Mul(big.NewInt(amount), big.NewInt(part)), big.NewInt(whole)).Int64()
-}
-
-// halfUp divides numbers that are not negative, and rounds to the nearest, a half up.
-func halfUp(above, below *big.Int) *big.Int {
-	above = new(big.Int).Lsh(above, 1)
-	return above.Add(above, below).Quo(above, new(big.Int).Lsh(below, 1))
 }
 
 func tenTo(n int) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil) }

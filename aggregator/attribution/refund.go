@@ -121,7 +121,7 @@ func (l *ledger) part(gross int64) int64 {
 	if l.sale.Gross <= 0 {
 		return gross
 	}
-	return share(l.sale.Amount, gross, l.sale.Gross)
+	return schema.Share(l.sale.Amount, gross, l.sale.Gross)
 }
 
 // oneByOne is the sum of what was told one by one. Shares are taken of their sum, so that they add up.

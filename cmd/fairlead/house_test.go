@@ -36,5 +36,6 @@ func TestTheRoomsKeepApart(t *testing.T) {
 	f("fairlead/configs/...", redirector, aggregator, dashboard, "fairlead/schema", command)
 	f("fairlead/cmd/stores/...", redirector, aggregator, dashboard, configs)
 	f(redirector+"/journal", "github.com/ClickHouse", "github.com/redis", "fairlead/schema")
+	f(aggregator+"/reward", "github.com/ClickHouse", "github.com/redis", "database/sql", "net/http")
 	f("fairlead/schema", "github.com/ClickHouse", "github.com/redis")
 }
