@@ -43,6 +43,9 @@ type postbackMeans struct {
 	whole bool // of a refund: the amount that is told is the sale's, all of it is taken back
 	again bool // one more payment: it needs a name of its own
 	wait  bool // nothing is decided
+	// name is of a refund that has no refund_id, and so is of all that is left: a whole one after a part, or another way
+	// of losing the sale after it was restored, is not the one before. Empty: rejected, which is what restored restores.
+	name string
 }
 
 var postbackStatuses = map[string]postbackMeans{
@@ -52,7 +55,7 @@ var postbackStatuses = map[string]postbackMeans{
 	"rebill":   {kind: schema.Sale, again: true},
 	"rejected": {kind: schema.Refund, whole: true}, "declined": {kind: schema.Refund, whole: true}, "trash": {kind: schema.Refund, whole: true},
 	"canceled": {kind: schema.Refund, whole: true}, "cancelled": {kind: schema.Refund, whole: true},
-	"refund": {kind: schema.Refund}, "chargeback": {kind: schema.Refund},
+	"refund": {kind: schema.Refund, name: "refund"}, "chargeback": {kind: schema.Refund, name: "chargeback"},
 	"restored": {kind: schema.Restored, whole: true},
 	"hold":     {wait: true}, "pending": {wait: true},
 }
@@ -174,12 +177,18 @@ func (r *postbackReader) read() (Report, error) {
 	c.Invoice = cmp.Or(txid, "click:"+c.Click)
 	c.Payments = []string{c.Invoice}
 	if c.Kind != schema.Sale {
-		c.Refund = cmp.Or(r.get(postbackRefund), "rejected")
+		c.Refund = cmp.Or(r.get(postbackRefund), means.name, "rejected")
 	}
 	if c.Kind == schema.Sale || !means.whole {
 		if err := r.money(&c); err != nil {
 			return Report{}, err
 		}
+	}
+	if c.Kind == schema.Refund && c.Amount == 0 {
+		c.Currency = "" // all that is left, in whatever the sale was in
+	}
+	if c.Kind == schema.Refund && c.Amount != 0 && r.get(postbackRefund) == "" {
+		return Report{}, refuse(track.Unprocessable, postbackRefund[0], "is missing: a part of a sale is given back under a name of its own, or it could not be told from the next. Without an amount, all that is left is")
 	}
 	if c.Kind == schema.Sale && c.Amount == 0 {
 		return ignored(NoMoney), nil

@@ -67,7 +67,11 @@ func TestPostbacksInTheTrackersDialects(t *testing.T) {
 	f("key=k&clickid="+click+"&event=Demo&status=lead", "lead of Demo after the click")
 	f("key=k&clickid="+click+"&amount=24.5", "sale of Purchase after the click: 2450 USD, invoice click:"+click+" = click:"+click)
 	f("key=k&clickid="+click+"&txid=A1&status=refund&refund_id=R1&amount=5", "refund after the click: 500 USD, invoice A1 = A1, refund R1")
-	f("key=k&clickid="+click+"&txid=A1&status=refund", "refund after the click, invoice A1 = A1, refund rejected")
+	f("key=k&clickid="+click+"&txid=A1&status=refund", "refund after the click, invoice A1 = A1, refund refund")
+	f("key=k&clickid="+click+"&txid=A1&status=refund&payout=0.00", "refund after the click, invoice A1 = A1, refund refund")
+	f("key=k&clickid="+click+"&txid=A1&status=chargeback", "refund after the click, invoice A1 = A1, refund chargeback")
+	f("key=k&clickid="+click+"&txid=A1&status=rejected&payout=49.00", "refund after the click, invoice A1 = A1, refund rejected")
+	f("key=k&clickid="+click+"&txid=A1&status=restored&refund_id=chargeback", "restored after the click, invoice A1 = A1, refund chargeback")
 	f("key=k&clickid="+click+"&txid=A1&status=restored", "restored after the click, invoice A1 = A1, refund rejected")
 	// Voluum.
 	f("key=k&cid="+click+"&payout=12.0000&txid=V1&currency=USD&et=&param1=a&param2=b",
@@ -105,6 +109,8 @@ func TestPostbacksThatAreRefused(t *testing.T) {
 	f("key=k&clickid="+click+"&status=sale", track.Unprocessable, "amount")
 	f("key=k&clickid="+click+"&status=maybe", track.Unprocessable, "status")
 	f("key=k&clickid="+click+"&status=rebill&payout=1", track.Unprocessable, "txid")
+	f("key=k&clickid="+click+"&txid=A1&status=refund&amount=5", track.Unprocessable, "refund_id")
+	f("key=k&clickid="+click+"&txid=A1&status=chargeback&amount=5", track.Unprocessable, "refund_id")
 	f("key=k&clickid="+click+"&payout=1&currency=XYZ", track.Unprocessable, "currency")
 	for _, amount := range []string{"-5", "1e3", "5,00", "1.234", "0x10", "1.5.0", "NaN", "99999999999999", "5 USD5"} {
 		f("key=k&clickid="+click+"&amount="+strings.ReplaceAll(amount, " ", "%20"), track.Unprocessable, "amount")

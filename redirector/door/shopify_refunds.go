@@ -93,12 +93,18 @@ func (f *shopifyRefund) currency() string {
 
 // transactions is what was really given back. Goods that come back without money are no refund.
 func (f *shopifyRefund) transactions(sum *shopifySum) (back int64) {
-	for _, t := range f.Transactions {
-		if t.Kind == "refund" && (t.Status == "success" || t.Status == "pending") {
-			back += sum.of("transactions.amount", t.Amount)
+	for i := range f.Transactions {
+		if f.gives(i) {
+			back += sum.of("transactions.amount", f.Transactions[i].Amount)
 		}
 	}
 	return back
+}
+
+// gives reports whether a transaction gives money back, or will once the bank has done its part.
+func (f *shopifyRefund) gives(i int) bool {
+	t := &f.Transactions[i]
+	return t.Kind == "refund" && (t.Status == "success" || t.Status == "pending")
 }
 
 // lines is what the goods had cost that came back.
@@ -144,12 +150,13 @@ func (r *shopifyReader) refund() (Report, error) {
 	case f.Order == 0:
 		return Report{}, refuse(track.BadRequest, "order_id", "is missing")
 	}
-	at, test, foreign := f.ProcessedAt, false, false
+	at, test, foreign, given := f.ProcessedAt, false, false, false
 	if at == "" {
 		at = f.CreatedAt
 	}
 	sum := shopifySum{currency: f.currency()}
-	for _, t := range f.Transactions {
+	for i, t := range f.Transactions {
+		given = given || f.gives(i)
 		test = test || t.Test
 		foreign = foreign || t.Currency != "" && !strings.EqualFold(t.Currency, sum.currency)
 	}
@@ -157,7 +164,7 @@ func (r *shopifyReader) refund() (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	if len(f.Transactions) == 0 {
+	if !given {
 		return ignored(NoMoney), nil
 	}
 	if !schema.KnownCurrency(sum.currency) {

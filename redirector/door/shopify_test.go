@@ -69,6 +69,7 @@ func TestShopifyEvents(t *testing.T) {
 	f("refund_bare", "refund of 2000 USD"+given)
 	f("refund_tax_included", "refund: 10000 EUR"+given)
 	f("refund_foreign", "refund: 9250 USD"+given)
+	f("refund_foreign_failed", "ignored: no_money")
 	f("refund_restock", "ignored: no_money")
 	f("refund_failed", "ignored: no_money")
 
