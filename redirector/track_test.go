@@ -355,6 +355,13 @@ func TestPagesOfTheProgramMayReportLeadsAndClicks(t *testing.T) {
 	if all := o.reports.take(); len(all) != 1 || all[0].Source != schema.SourceBrowser {
 		t.Errorf("got %+v", all)
 	}
+	for _, field := range []string{`"occurredAt":"2026-01-01T00:00:00Z"`, `"coupon":"ADA10"`, `"shopDomain":"shop.example"`} {
+		body := strings.TrimSuffix(lead, "}") + "," + field + "}"
+		name, _, _ := strings.Cut(field[1:], `"`)
+		if status, _, text := o.call("POST", "/track/lead", pageKey, body, "Origin", "https://shop.example"); status != 422 || !strings.Contains(string(text), `"field":"`+name+`"`) {
+			t.Errorf("a page told %s: got %d %s", field, status, text)
+		}
+	}
 	f("/track/lead", pageKey, lead, "https://evil.example", 403)
 	f("/track/lead", pageKey, lead, "http://shop.example", 403)
 	f("/track/lead", pageKey, lead, "null", 403)

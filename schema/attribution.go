@@ -106,7 +106,7 @@ var reasonSentences = map[AttributionReason]string{
 
 	ReasonNoClick:          "No click, coupon or claim leads from this customer to a partner.",
 	ReasonClickTooOld:      "The customer's click was longer ago than the program's window allows.",
-	ReasonClickLater:       "The customer's click came after this.",
+	ReasonClickLater:       "The customer's click came after this, or a page told of it only afterwards.",
 	ReasonClickForged:      "The click id was not given out by this program.",
 	ReasonClickMalformed:   "What was reported as a click id is none.",
 	ReasonUnknownLink:      "The click was on a link that the program does not have.",

@@ -171,12 +171,14 @@ const conversionVersion = 1
 // AppendConversion appends the record of c to dst and returns it: kind, version, and the fields as JSON. Conversions
 // are few, and a record of money that people can read is worth its bytes.
 func AppendConversion(dst []byte, c *Conversion) ([]byte, error) {
-	text, err := json.Marshal(c)
-	if err != nil {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false) // < takes one byte, and not six
+	if err := e.Encode(c); err != nil {
 		return dst, fmt.Errorf("write a conversion as JSON: %w", err)
 	}
 	dst = append(dst, byte(RecordConversion), conversionVersion)
-	return append(dst, text...), nil
+	return append(dst, bytes.TrimSuffix(text.Bytes(), []byte("\n"))...), nil
 }
 
 // DecodeConversion reads a conversion's record. Errors wrap ErrRecord, and ErrRecordNewer where a newer program wrote

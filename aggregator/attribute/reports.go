@@ -11,14 +11,14 @@ import (
 )
 
 // reportColumns are what decisions depend on of a report, in the order in which scanReport reads them.
-const reportColumns = `node, seq, toUnixTimestamp64Milli(received_at), toUnixTimestamp64Milli(occurred_at), toString(kind), test,
+const reportColumns = `node, seq, toUnixTimestamp64Milli(received_at), toUnixTimestamp64Milli(occurred_at), toString(kind), toString(source), test,
 	conversion_id, content, customer_id, aliases, click_id, toString(click_state), link_id, partner_id, toUnixTimestamp64Milli(clicked_at), credit_partner_id,
 	amount, gross, running, currency, invoice, payments, refund, coupons`
 
 // scanReport reads reportColumns, after what comes before them.
 func scanReport(rows driver.Rows, r *attribution.Report, before ...any) error {
 	c := &r.Conversion
-	return rows.Scan(append(before, &r.Node, &r.Seq, &c.ReceivedAt, &c.OccurredAt, (*string)(&c.Kind), &c.Test,
+	return rows.Scan(append(before, &r.Node, &r.Seq, &c.ReceivedAt, &c.OccurredAt, (*string)(&c.Kind), (*string)(&c.Source), &c.Test,
 		&c.ID, &c.Content, &c.Customer, &c.Aliases, &c.Click, (*string)(&c.ClickState), (*uint32)(&c.Link), (*uint32)(&c.Partner), &c.ClickedAt, (*uint32)(&c.Credit),
 		&c.Amount, &c.Gross, &c.Running, &c.Currency, &c.Invoice, &c.Payments, &c.Refund, &c.Coupons)...)
 }

@@ -45,6 +45,31 @@ func TestWhoIsCredited(t *testing.T) {
 			want:  []string{"lead counted: last_click, partner 1, binds", "sale counted: bound, partner 1, 100.00 USD"},
 		},
 		{
+			story: "what a page tells decides its own lead and what comes after it",
+			told:  new(journal).lead(1, clicked(1, 0), toldByPage(1)).sale(5, "in_1"),
+			want:  []string{"lead counted: last_click, partner 1, binds", "sale counted: bound, partner 1, 100.00 USD"},
+		},
+		{
+			story: "what a page tells moves nothing that was before",
+			told:  new(journal).lead(3, clicked(1, 0)).lead(9, called("again"), clicked(2, 2), toldByPage(9)),
+			want:  []string{"lead counted: last_click, partner 1, binds", "lead counted: bound, partner 1"},
+		},
+		{
+			story: "what a page tells credits nobody with what was before",
+			told:  new(journal).sale(3, "in_1").lead(9, clicked(2, 2), toldByPage(9)).sale(10, "in_2"),
+			want:  []string{"sale unattributed: click_later, 100.00 USD", "lead counted: last_click, partner 2, binds", "sale counted: bound, partner 2, 100.00 USD"},
+		},
+		{
+			story: "a click that a page tells and the shop told before",
+			told:  new(journal).lead(3, clicked(1, 0)).lead(9, called("again"), clicked(1, 0), toldByPage(9)),
+			want:  []string{"lead counted: last_click, partner 1, binds", "lead counted: bound, partner 1"},
+		},
+		{
+			story: "a page cannot make a partner's sale one to themselves",
+			told:  new(journal).sale(3, "in_1", clicked(1, 0)).lead(9, alias("email:partner1"), toldByPage(9)),
+			want:  []string{"sale counted: last_click, partner 1, binds, 100.00 USD", "lead review: self_referral, partner 1"},
+		},
+		{
 			story: "a lead that was deferred tells the click",
 			told:  new(journal).take(schema.Deferred, 1, customer1, clicked(1, 0)).lead(2),
 			want:  []string{"deferred noted: deferred", "lead counted: last_click, partner 1, binds"},

@@ -2,6 +2,7 @@ package attribution
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -17,8 +18,8 @@ type customer struct {
 	called   string
 	clicks   []click // genuine ones, by time
 	unusable schema.AttributionReason
-	aliases  map[string]bool
-	claims   []schema.Claim // accepted for this customer; the one that decides among those in force comes last
+	aliases  map[string]int64 // since when; see since
+	claims   []schema.Claim   // accepted for this customer; the one that decides among those in force comes last
 
 	bound    *credit                   // whose customer it is
 	referred map[schema.PartnerID]bool // who had it counted
@@ -30,6 +31,7 @@ type click struct {
 	at      int64 // milliseconds since 1970
 	link    schema.LinkID
 	partner schema.PartnerID // 0: the link is not known
+	since   int64            // it serves nothing that was before
 }
 
 // credit is what leads from a lead or sale to a partner, or why nothing does.
@@ -42,34 +44,49 @@ type credit struct {
 }
 
 func newCustomer(w *World, reports []*Report) *customer {
-	c := &customer{w: w, reports: reports, things: things(reports), aliases: map[string]bool{}, referred: map[schema.PartnerID]bool{}}
+	c := &customer{w: w, reports: reports, things: things(reports), aliases: map[string]int64{}, referred: map[schema.PartnerID]bool{}}
 	c.payments = payments(c.things)
 	c.called = c.call()
 	c.gather()
 	return c
 }
 
+// since is from when on a report's word counts for other things of its customer, in milliseconds since 1970. A page's key is
+// there for everybody to read, so what a page tells moves nothing that was before it was told.
+func since(r *Report) int64 {
+	if r.Source == schema.SourceBrowser {
+		return r.ReceivedAt
+	}
+	return math.MinInt64
+}
+
 // gather collects what the reports say of the customer, whichever of them stand.
 func (c *customer) gather() {
-	seen := map[string]bool{}
+	seen := map[string]int{}
 	keys := map[string]bool{}
 	for _, r := range c.reports {
 		for _, a := range r.Aliases {
-			c.aliases[a] = true
+			if was, known := c.aliases[a]; !known || since(r) < was {
+				c.aliases[a] = since(r)
+			}
 			keys[a] = true
 		}
 		if r.Customer != "" {
 			keys["customer:"+r.Customer] = true
 		}
 		switch {
-		case r.Click == "" || seen[r.Click]:
+		case r.Click == "":
 		case r.ClickState == schema.ClickGenuine:
-			seen[r.Click] = true
+			if i, known := seen[r.Click]; known {
+				c.clicks[i].since = min(c.clicks[i].since, since(r))
+				continue
+			}
+			seen[r.Click] = len(c.clicks)
 			partner, known := c.w.Links[r.Link]
 			if !known {
 				partner = r.Partner
 			}
-			c.clicks = append(c.clicks, click{r.Click, r.ClickedAt, r.Link, partner})
+			c.clicks = append(c.clicks, click{r.Click, r.ClickedAt, r.Link, partner, since(r)})
 		case r.ClickState == schema.ClickForged:
 			c.unusable = schema.ReasonClickForged
 		case r.ClickState == schema.ClickMalformed && c.unusable == "":
@@ -179,7 +196,7 @@ func (c *customer) credit(t *thing) {
 	}
 	d.State, d.Partner = schema.StateCounted, found.partner
 	for _, own := range c.w.Partners[found.partner].Aliases {
-		if c.aliases[own] {
+		if since, known := c.aliases[own]; known && since <= t.OccurredAt {
 			d.State, d.Reason = schema.StateReview, schema.ReasonSelfReferral
 		}
 	}
@@ -258,7 +275,7 @@ func (c *customer) byClick(t *thing) credit {
 	var within, lost, old, later []click
 	for _, k := range c.clicks {
 		switch {
-		case k.at > t.OccurredAt:
+		case k.at > t.OccurredAt || k.since > t.OccurredAt:
 			later = append(later, k)
 		case t.OccurredAt > k.at+window:
 			old = append(old, k)

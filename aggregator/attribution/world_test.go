@@ -95,6 +95,7 @@ func invoiced(invoice string) change {
 	}
 }
 
+func called(event string) change  { return func(r *Report) { r.Event = event } }
 func customerIs(id string) change { return func(r *Report) { r.Customer = id } }
 func paidAs(names ...string) change {
 	return func(r *Report) { r.Payments = append(r.Payments, names...) }
@@ -118,6 +119,11 @@ func clicked(p schema.PartnerID, at float64) change {
 		r.Click, r.ClickState = fmt.Sprintf("click-%d-%g", p, at), schema.ClickGenuine
 		r.Link, r.Partner, r.ClickedAt = schema.LinkID(p*10), p, day(at)
 	}
+}
+
+// toldByPage is a report that came with the key of a page, when it came.
+func toldByPage(at float64) change {
+	return func(r *Report) { r.Source, r.ReceivedAt = schema.SourceBrowser, day(at) }
 }
 
 func badClick(s schema.ClickState) change {

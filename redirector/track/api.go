@@ -114,6 +114,9 @@ func (a *API) take(ctx *fasthttp.RequestCtx, now time.Time, from netip.Addr, rea
 		r.c.Source = schema.SourceBrowser
 	}
 	answer := read(r)
+	if r.c.Source == schema.SourceBrowser {
+		r.fields.none("is not taken from pages: their key is there for everybody to read", "occurredAt", "coupon", "shopDomain")
+	}
 	if r.fields.err != nil {
 		return nil, r.fields.err
 	}
@@ -159,9 +162,6 @@ func (a *API) authorize(ctx *fasthttp.RequestCtx, now time.Time, from netip.Addr
 
 // Stranger counts a request of somebody who showed no key that works. The error says that too many came from there.
 func (a *API) Stranger(now time.Time, from netip.Addr) error {
-	if !from.IsValid() {
-		return nil
-	}
 	if wait, ok := a.ofFailures.allow(household(from), now); !ok {
 		return tooMany(wait, "Too many requests without a key or signature that works came from this address.")
 	}
@@ -211,10 +211,8 @@ func (a *API) Page(ctx *fasthttp.RequestCtx, now time.Time, from netip.Addr) err
 	if origin := ctx.Request.Header.Peek("Origin"); len(origin) > 0 && !view.Program.AllowsOrigin(string(origin)) {
 		return refuse(Forbidden, "Origin", "is not of the program's allowed domains")
 	}
-	if from.IsValid() {
-		if wait, ok := a.ofAddress.allow(household(from), now); !ok {
-			return tooMany(wait, "Too many requests came from this address.")
-		}
+	if wait, ok := a.ofAddress.allow(household(from), now); !ok {
+		return tooMany(wait, "Too many requests came from this address.")
 	}
 	return nil
 }

@@ -46,6 +46,9 @@ func Check(c *schema.Conversion, now time.Time) error {
 	if len(c.Metadata) > schema.MaxMetadata {
 		return refuse(Unprocessable, "metadata", "has %d bytes as JSON, at most %d are taken", len(c.Metadata), schema.MaxMetadata)
 	}
+	if !utf8.ValidString(c.Metadata) {
+		return refuse(Unprocessable, "metadata", "is not UTF-8")
+	}
 	if c.OccurredAt < earliest || c.OccurredAt > now.Add(maxAhead).UnixMilli() {
 		return refuse(Unprocessable, "occurred_at", "is before the year 2000 or more than a day ahead")
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/redis/go-redis/v9"
 
+	"fairlead/redirector/journal"
 	"fairlead/redirector/links"
 	"fairlead/schema"
 )
@@ -99,6 +100,9 @@ func (d *Desk) record(ctx context.Context, c *schema.Conversion, once string) (R
 	}
 	now := d.opt.Now()
 	complete(c, now)
+	if alias := d.EmailAlias(c.Customer); alias != "" && !slices.Contains(c.Aliases, alias) {
+		c.Aliases = append(c.Aliases, alias) // some call their customers by their addresses
+	}
 	if err := Check(c, now); err != nil {
 		return Receipt{}, err
 	}
@@ -110,6 +114,9 @@ func (d *Desk) record(ctx context.Context, c *schema.Conversion, once string) (R
 	rec, err := schema.AppendConversion(nil, c)
 	if err != nil {
 		return Receipt{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	if len(rec) > journal.MaxRecordBytes {
+		return Receipt{}, refuse(Unprocessable, "", "All of the report together has %d bytes when it is written, at most %d are taken.", len(rec), journal.MaxRecordBytes)
 	}
 	claim := d.known.claim(ctx, c)
 	ctx, cancel := context.WithTimeout(ctx, patience)

@@ -52,6 +52,15 @@ func (f *fields) text(name string) (s string) {
 	return strings.TrimSpace(s)
 }
 
+// none refuses fields that were given all the same.
+func (f *fields) none(why string, names ...string) {
+	for _, name := range names {
+		if f.value(name) != nil {
+			f.refuse(name, "%s", why)
+		}
+	}
+}
+
 // needed is text for what has to be there.
 func (f *fields) needed(name string) string {
 	s := f.text(name)

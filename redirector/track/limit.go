@@ -44,7 +44,8 @@ func (l *limiter[K]) allow(k K, now time.Time) (wait time.Duration, ok bool) {
 	return 0, true
 }
 
-// household is whose requests are counted together: an IPv4 address, or the /64 that an IPv6 connection has to itself.
+// household is whose requests are counted together: an IPv4 address, the /64 that an IPv6 connection has to itself, or all
+// whose address is not known.
 func household(a netip.Addr) netip.Prefix {
 	a = a.Unmap()
 	bits := 32

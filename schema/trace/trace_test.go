@@ -74,7 +74,7 @@ func TestWhyItWasNotCredited(t *testing.T) {
 	for question, want := range map[string]string{
 		"no_click":  "The sale of 2026-09-08: " + nobody + "No click, coupon or claim leads from this customer to a partner.",
 		"too_old":   "The sale of 2026-12-11: " + nobody + "The customer's click was longer ago than the program's window allows. The click on /ada of Ada (partner 1) was on 2026-09-07, 95 days before; the window was 90 days.",
-		"later":     "The sale of 2026-09-08: " + nobody + "The customer's click came after this. The click on /ada of Ada (partner 1) was on 2026-09-09, 1 day later.",
+		"later":     "The sale of 2026-09-08: " + nobody + "The customer's click came after this, or a page told of it only afterwards. The click on /ada of Ada (partner 1) was on 2026-09-09, 1 day later.",
 		"forged":    "The sale of 2026-09-08: " + nobody + "The click id was not given out by this program.",
 		forged:      "The sale of 2026-09-08: " + nobody + "The click id was not given out by this program.",
 		"malformed": "The sale of 2026-09-08: " + nobody + "What was reported as a click id is none.",

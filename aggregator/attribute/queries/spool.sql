@@ -6,7 +6,7 @@ WITH known AS
     FROM
     (
         SELECT
-            node, seq, received_at, occurred_at, kind, test, conversion_id, content, customer_id, aliases, click_id, click_state,
+            node, seq, received_at, occurred_at, kind, source, test, conversion_id, content, customer_id, aliases, click_id, click_state,
             link_id, partner_id, clicked_at, credit_partner_id, amount, gross, running, currency, invoice, payments, refund, coupons, names
         FROM fairlead.conversions
     ) AS c
