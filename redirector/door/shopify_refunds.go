@@ -116,7 +116,7 @@ func (f *shopifyRefund) lines(sum *shopifySum) (total int64) {
 }
 
 // share is what of a refund was given back for goods, without tax and shipping. back is what was given back in all, in
-// the same currency. ok is false where the refund does not say.
+// the same currency. ok is false where the refund does not say; 0 and true is a refund of nothing but shipping.
 func (f *shopifyRefund) share(sum *shopifySum, back int64) (minor int64, ok bool) {
 	goods := f.lines(sum)
 	var tax, shipping, less int64
@@ -133,6 +133,9 @@ func (f *shopifyRefund) share(sum *shopifySum, back int64) (minor int64, ok bool
 	}
 	if tax != 0 && goods+shipping-less == back {
 		goods -= tax // prices have their tax in them
+	}
+	if goods == 0 && less == 0 && back > 0 && shipping >= back {
+		return 0, true
 	}
 	minor = min(goods-less, back)
 	return minor, minor > 0
@@ -182,6 +185,8 @@ func (r *shopifyReader) refund() (Report, error) {
 			return Report{}, sum.err
 		case back <= 0:
 			return ignored(NoMoney), nil
+		case ok && !r.rules.Total && minor == 0:
+			return ignored(NoMoney), nil // shipping is no part of the sale
 		case ok && !r.rules.Total:
 			c.Amount = minor
 		default:
