@@ -132,11 +132,17 @@ func (d *Doors) serve(k knock, methods string, r reader) {
 	ids := make([]string, 0, len(report.Conversions))
 	for i := range report.Conversions {
 		// The message's own id makes repeats alike that have no other name. What contradicts an earlier report is
-		// recorded and shows in the trace: sending it again would change nothing.
+		// recorded and shows in the trace. A tracker is told; Stripe and Shopify would send it again for days, which
+		// changes nothing.
 		// fasthttp's context ends when the server begins to drain, and what has come is still taken.
 		receipt, err := d.opt.Desk.Record(context.Background(), &report.Conversions[i], report.Conversions[i].Delivery)
 		if err != nil {
 			d.refuse(k, err)
+			return
+		}
+		if receipt.Conflict && k.door == "postback" {
+			d.count(k.door, "conflict")
+			d.opt.Front.Refuse(ctx, contradicts(&report.Conversions[i]))
 			return
 		}
 		ids = append(ids, receipt.ID)
@@ -147,6 +153,19 @@ func (d *Doors) serve(k knock, methods string, r reader) {
 	}
 	d.count(k.door, outcome)
 	answer(ctx, receipt{true, ids, report.Ignored})
+}
+
+// contradicts is the answer to a postback that tells of what was reported before, but with other content. A postback tells
+// of one thing, so that nothing of it is left.
+func contradicts(c *schema.Conversion) error {
+	field := postbackTxid[0]
+	switch c.Kind {
+	case schema.Lead:
+		field = postbackEvent[0]
+	case schema.Refund, schema.Restored:
+		field = postbackRefund[0]
+	}
+	return refuse(track.Conflict, field, "names what was reported before with other content. The first report stands; nothing was changed.")
 }
 
 // receipt is the answer to a message that was taken.

@@ -158,6 +158,26 @@ func TestADeliveryThatIsRepeatedIsAnsweredAlike(t *testing.T) {
 	}
 }
 
+func TestATrackerIsToldOfAConflict(t *testing.T) {
+	h := newHouse(t)
+	f := func(query string, want int, contains string) {
+		t.Helper()
+		if status, answer := h.send("postback", get("key="+postbackKey+"&clickid="+h.click.String()+query)); status != want || !strings.Contains(answer, contains) {
+			t.Errorf("%s: got %d %s, want %d %s", query, status, answer, want, contains)
+		}
+	}
+	f("&txid=A1&amount=40", 200, "received")
+	f("&txid=A1&amount=40", 200, "received")
+	f("&txid=A1&amount=41", 409, `"field":"txid"`)
+	f("&txid=A1&status=refund&refund_id=R1&amount=5", 200, "received")
+	f("&txid=A1&status=refund&refund_id=R1&amount=3", 409, `"field":"refund_id"`)
+	f("&txid=A1&status=refund", 200, "received")
+	f("&txid=A1&status=chargeback", 200, "received")
+	if n := len(h.journal.records); n != 7 {
+		t.Errorf("%d reports were recorded, want all 7: the facts decide", n)
+	}
+}
+
 func TestSuccessMeansThatItIsOnDisk(t *testing.T) {
 	h := newHouse(t)
 	h.journal.err = errors.New("no space left on device")
