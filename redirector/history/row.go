@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -131,6 +132,10 @@ func (r *rows) read() error {
 		c.Event = map[schema.ConversionKind]string{schema.Lead: leadEvent, schema.Sale: saleEvent}[c.Kind]
 	}
 	r.identify()
+	// After the row has its name, which does not depend on it: an export that was imported before stays the same.
+	if alias := r.key.EmailAlias(c.Customer); alias != "" && !slices.Contains(c.Aliases, alias) {
+		c.Aliases = append(c.Aliases, alias)
+	}
 	return r.check()
 }
 

@@ -200,3 +200,17 @@ func FuzzRows(f *testing.F) {
 		}
 	})
 }
+
+func TestACustomerWhoseIDIsAnAddressIsKnownByItToo(t *testing.T) {
+	set := testSetting(t)
+	all, err := openRows(strings.NewReader("kind,date,customer_id,customer_email,invoice,amount\n"+
+		"sale,2026-01-02,Ann@example.com,,in_1,49\nsale,2026-01-02,ann@example.com,ann@example.com,in_2,49\nsale,2026-01-02,c1,,in_3,49\n"), set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range [][]string{{set.key.EmailAlias("ann@example.com")}, {set.key.EmailAlias("ann@example.com")}, nil} {
+		if !all.next() || all.wrong != nil || !slices.Equal(all.row.Aliases, want) {
+			t.Errorf("line %d: aliases %v, %v; want %v", all.line, all.row.Aliases, all.wrong, want)
+		}
+	}
+}

@@ -66,11 +66,15 @@ func parseTime(s string, zone *time.Location) (time.Time, error) {
 // write them in English.
 var signs = []struct {
 	sign  string
-	codes []string // nil: many
+	codes []string
 }{
 	{"CA$", []string{"CAD"}}, {"NZ$", []string{"NZD"}}, {"HK$", []string{"HKD"}}, {"NT$", []string{"TWD"}}, {"MX$", []string{"MXN"}},
 	{"A$", []string{"AUD"}}, {"R$", []string{"BRL"}}, {"CN¥", []string{"CNY"}},
-	{"$", nil}, {"€", []string{"EUR"}}, {"£", []string{"GBP", "EGP", "FKP", "GIP", "LBP", "SHP", "SSP", "SYP"}}, {"¥", []string{"JPY", "CNY"}},
+	{"$", []string{
+		"USD", "CAD", "AUD", "NZD", "HKD", "SGD", "TWD", "BBD", "BMD", "BND", "BSD", "BZD", "FJD", "GYD", "JMD", "KYD", "LRD", "NAD", "SBD", "SRD", "TTD", "XCD",
+		"ARS", "CLP", "COP", "CUP", "DOP", "MXN", "UYU",
+	}},
+	{"€", []string{"EUR"}}, {"£", []string{"GBP", "EGP", "FKP", "GIP", "LBP", "SHP", "SSP", "SYP"}}, {"¥", []string{"JPY", "CNY"}},
 	{"₹", []string{"INR"}}, {"₩", []string{"KRW"}}, {"₪", []string{"ILS"}}, {"₫", []string{"VND"}}, {"₱", []string{"PHP"}},
 }
 
@@ -92,7 +96,7 @@ func parseAmount(s, code string, cents bool) (int64, error) {
 		if rest == number {
 			continue
 		}
-		if len(c.codes) > 0 && !slices.Contains(c.codes, code) {
+		if !slices.Contains(c.codes, code) {
 			return 0, fmt.Errorf("amount: %.60q is not in %s, which is the row's currency", s, code)
 		}
 		number, marked = rest, true
@@ -109,6 +113,9 @@ func parseAmount(s, code string, cents bool) (int64, error) {
 	}
 	if cents && !marked && !strings.Contains(number, ".") {
 		return parseMinor(number)
+	}
+	if _, fraction, _ := strings.Cut(number, "."); len(fraction) == 3 && schema.CurrencyDigits(code) < 3 {
+		return 0, fmt.Errorf("amount: %.60q can be read in two ways, the point may part thousands: write it such as %s", s, schema.FormatAmount(123450, code))
 	}
 	n, err := schema.ParseAmount(number, code)
 	if err != nil {

@@ -62,7 +62,8 @@ func TestAmounts(t *testing.T) {
 	f("49", "USD", false, 4900)
 	f("49.5", "USD", false, 4950)
 	f("49.50", "USD", false, 4950)
-	f("49.500", "USD", false, 4950)
+	f("49.5000", "USD", false, 4950)
+	f("$1,234.56", "MXN", false, 123456)
 	f("0", "USD", false, 0)
 	f("1,234.56", "USD", false, 123456)
 	f("1,234,567.89", "USD", false, 123456789)
@@ -103,7 +104,12 @@ func TestAmounts(t *testing.T) {
 		{"49,00", "EUR", false, "is not an amount"},
 		{"1.234,56", "EUR", false, "is not an amount"},
 		{"12,34.00", "USD", false, "is not an amount"},
-		{"49.001", "USD", false, "is not an amount"},
+		{"49.0010", "USD", false, "is not an amount"},
+		{"49.001", "USD", false, "two ways"},
+		{"1.500", "EUR", false, "two ways"},
+		{"12.000 €", "EUR", true, "two ways"},
+		{"1.000", "JPY", false, "two ways"},
+		{"$12.34", "EUR", false, "is not in EUR"},
 		{"49.5", "JPY", false, "is not an amount"},
 		{"1e3", "USD", false, "is not an amount"},
 		{"", "USD", false, "is not an amount"},
