@@ -99,6 +99,18 @@ func TestWhatChangesLaterIsTakenAccountOf(t *testing.T) {
 	w.mustEqual(time.UTC)
 }
 
+// ClickHouse's upper case of ß is SS, and of a tab it trims nothing: codes are compared as decisions compare them.
+func TestACouponOfAnyLettersIsTakenAccountOfLater(t *testing.T) {
+	w := newWorld(t)
+	w.tell("a", sale(20, "ann", "in_1", coupons("SPAß10")), sale(20, "bob", "in_2", coupons("\tspaß10")), sale(20, "cyd", "in_3", coupons("SPASS10")))
+	w.run()
+	w.entry(90, schema.KindCoupon, 1, schema.Coupon{ID: 1, Code: "Spaß10", Partner: 3, CreatedAt: time.UnixMilli(day(10))})
+	if report := w.run(); report.Changed != 2 {
+		t.Errorf("report %+v, want two decisions changed", report)
+	}
+	w.mustEqual(time.UTC)
+}
+
 func TestAWaitingClaimIsToldWhenItsCustomerArrives(t *testing.T) {
 	w := newWorld(t)
 	var told []uint32
@@ -229,6 +241,31 @@ func TestManyNewReportsAreDecidedAtOnce(t *testing.T) {
 		t.Error("3,000 more reports made everything anew")
 	}
 	w.mustAgree(muchReports + 3002)
+}
+
+// A run reads partners, coupons and rates once; when it turns out that everything is to be decided anew, what was added
+// meanwhile is either used or left to the next run.
+func TestWhatIsAddedBeforeARunTurnsIntoARebuildIsNotSkipped(t *testing.T) {
+	w := newWorld(t)
+	w.tell("a", sale(20, "ann", "in_ann", coupons("ONE")), sale(20, "bob", "in_bob", coupons("TWO")), sale(20, "cyd", "in_cyd", amount(5000, "EUR"), clicked(1, 19)))
+	w.run()
+	w.entry(90, schema.KindCoupon, 1, schema.Coupon{ID: 1, Code: "ONE", Partner: 1, CreatedAt: monday})
+	w.report("n", 0, muchReports)
+	added := false
+	w.a.step = func(name string) error {
+		if name == "drafted" && !added { // what the first coupon touches is decided
+			added = true
+			w.entry(90, schema.KindCoupon, 2, schema.Coupon{ID: 2, Code: "TWO", Partner: 2, CreatedAt: monday})
+			w.rate(20, "EUR", "1.5")
+		}
+		return nil
+	}
+	if report := w.run(); report.Reports < muchReports || !added {
+		t.Fatalf("report %+v, added meanwhile: %t", report, added)
+	}
+	w.a.step = nil
+	w.run()
+	w.mustAgree(muchReports + 3)
 }
 
 // What is decided depends on no click in ClickHouse: a click id carries what it takes.

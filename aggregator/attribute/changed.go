@@ -8,6 +8,9 @@ import (
 	"strconv"
 	"time"
 
+	ch "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/ext"
+
 	"fairlead/aggregator/attribution"
 	"fairlead/schema"
 	"fairlead/schema/clickhouse"
@@ -16,6 +19,8 @@ import (
 var (
 	//go:embed queries/names_since.sql
 	namesSinceSQL string
+	//go:embed queries/coupon_codes.sql
+	couponCodesSQL string
 	//go:embed queries/names_of_coupons.sql
 	namesOfCouponsSQL string
 	//go:embed queries/names_of_reasons.sql
@@ -126,7 +131,6 @@ func (r *run) seedTouched(seeds *names, t touched, never int64) error {
 		values                  []string
 	}{
 		{"names of new claims and addresses", namesOfAliasesSQL, "aliases", t.aliases},
-		{"names of reports with changed coupons", namesOfCouponsSQL, "coupons", t.coupons},
 		{"names of reports that lacked what is there now", namesOfReasonsSQL, "reasons", t.reasons},
 	} {
 		slices.Sort(q.values)
@@ -136,6 +140,56 @@ func (r *run) seedTouched(seeds *names, t touched, never int64) error {
 		if err := r.seed(seeds, q.purpose, q.sql, map[string]string{q.parameter: texts(q.values)}); err != nil {
 			return err
 		}
+	}
+	return r.seedCoupons(seeds, t.coupons)
+}
+
+// seedCoupons adds the names of the reports with codes that are one of these when folded. The codes are folded here, and
+// not by ClickHouse: its upper case of ß is SS, and a code that decisions compare otherwise would be missed.
+func (r *run) seedCoupons(seeds *names, folded []string) error {
+	if len(folded) == 0 {
+		return nil
+	}
+	rows, err := r.ClickHouse.Query(r.named("codes of coupons", nil), couponCodesSQL)
+	if err != nil {
+		return fmt.Errorf("read the codes of coupons: %w", err)
+	}
+	defer rows.Close()
+	wanted, err := ext.NewTable("wanted", ext.Column("code", "String"))
+	if err != nil {
+		return fmt.Errorf("BUG: the table of codes: %w", err)
+	}
+	is := map[string]bool{}
+	for _, code := range folded {
+		is[code] = true
+	}
+	found := false
+	for rows.Next() {
+		var code string
+		if err := rows.Scan(&code); err != nil {
+			return fmt.Errorf("read the codes of coupons: %w", err)
+		}
+		if !is[schema.FoldCoupon(code)] {
+			continue
+		}
+		found = true
+		if err := wanted.Append(code); err != nil {
+			return fmt.Errorf("BUG: the table of codes: %w", err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read the codes of coupons: %w", err)
+	}
+	if !found {
+		return nil
+	}
+	const purpose = "names of reports with changed coupons"
+	named, err := r.ClickHouse.Query(ch.Context(r.named(purpose, nil), ch.WithExternalTable(wanted)), namesOfCouponsSQL)
+	if err == nil {
+		err = eachName(named, func(n uint64) { seeds.add(n) })
+	}
+	if err != nil {
+		return fmt.Errorf("look for the %s: %w", purpose, err)
 	}
 	return nil
 }

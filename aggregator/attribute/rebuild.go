@@ -36,6 +36,8 @@ func (r *run) rebuild(progress func(done, total int)) error {
 	if now.RatesTo, err = r.changedRates(&names{}); err != nil {
 		return err
 	}
+	// What a run has read before it turned into this one may be older than what is recorded as accounted for.
+	r.inputs = newInputs(r)
 	log, bounds := r.staging.Name("attribution_log"), r.staging.Name("attribution_nodes")
 	values := map[string]string{"token": strconv.FormatUint(r.lock.Token(), 10), "fact": r.new.Fact, "log": log.Name}
 	for _, s := range []struct {

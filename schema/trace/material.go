@@ -239,15 +239,11 @@ func (r *Reader) readCoupons(ctx context.Context, m *material) error {
 	if len(codes) == 0 {
 		return nil
 	}
-	var quoted []string
-	for code := range codes {
-		quoted = append(quoted, clickhouse.Quote(code))
-	}
 	var rows []struct {
 		ID   uint64 `ch:"id"`
 		Data string `ch:"data"`
 	}
-	err := r.ch.Select(clickhouse.Named(ctx, "trace: coupons", map[string]string{"codes": "[" + strings.Join(quoted, ",") + "]"}), &rows, sql("coupons"))
+	err := r.ch.Select(clickhouse.Named(ctx, "trace: coupons", nil), &rows, sql("coupons"))
 	if err != nil {
 		return fmt.Errorf("read the coupons: %w", err)
 	}
@@ -256,7 +252,10 @@ func (r *Reader) readCoupons(ctx context.Context, m *material) error {
 		if err := json.Unmarshal([]byte(row.Data), &k); err != nil {
 			return fmt.Errorf("read coupon %d of directory_log: %w", row.ID, err)
 		}
-		m.coupons[schema.FoldCoupon(k.Code)] = append(m.coupons[schema.FoldCoupon(k.Code)], k)
+		// Folded here, as decisions do: ClickHouse's upper case is not Go's.
+		if code := schema.FoldCoupon(k.Code); codes[code] {
+			m.coupons[code] = append(m.coupons[code], k)
+		}
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
 SELECT DISTINCT arrayJoin(names)
 FROM fairlead.conversions
 WHERE notEmpty(coupons)
-  AND arrayExists(code -> has({coupons:Array(String)}, upperUTF8(trimBoth(code))), coupons)
+  AND arrayExists(code -> code IN (SELECT code FROM wanted), coupons)
