@@ -80,9 +80,22 @@ func TestAnAnalystReadsConversionsWithoutWhoTheCustomersAre(t *testing.T) {
 			t.Errorf("whoever guesses a customer's name can check it by %s", known)
 		}
 	}
+	// Ids join with each other, and are not those that follow from the names of a customer or an invoice.
+	if got := mustAsk[string](t, eva, `SELECT toString(groupArray(toUInt8(sale_id = conversion_id) + 2 * (sale_id = '')))
+		FROM (SELECT * FROM analytics.conversions WHERE seq <= 4 AND occurred_at >= '2026-01-01' ORDER BY seq)`); got != "[2,1,1,2]" {
+		t.Errorf("sales join as %s", got)
+	}
+	if n := mustAsk[uint64](t, eva, "SELECT uniqExact(conversion_id) FROM analytics.conversions WHERE occurred_at >= '2026-01-01' AND match(conversion_id, '^[0-9a-f]{32}$')"); n != 4 {
+		t.Errorf("%d ids of four conversions have the form of one", n)
+	}
+	for _, known := range []string{"'c2'", "lower(hex(sipHash128Reference('c2')))", "lower(hex(sipHash128ReferenceKeyed((toUInt64(0), toUInt64(0)), 'c2')))"} {
+		if n := mustAsk[uint64](t, eva, "SELECT count() FROM analytics.conversions WHERE conversion_id = "+known+" OR sale_id = "+known); n != 0 {
+			t.Errorf("whoever guesses what an id is made of can check it by %s", known)
+		}
+	}
 	// No way to look at a question shows the key or a name.
 	for _, explain := range []string{"EXPLAIN actions = 1, indexes = 1", "EXPLAIN QUERY TREE", "EXPLAIN SYNTAX", "EXPLAIN PIPELINE header = 1", "EXPLAIN AST"} {
-		rows, err := eva.Query(t.Context(), explain+" SELECT customer, count() FROM analytics.conversions WHERE occurred_at > '2026-01-01' GROUP BY customer")
+		rows, err := eva.Query(t.Context(), explain+" SELECT customer, conversion_id, sale_id, count() FROM analytics.conversions WHERE occurred_at > '2026-01-01' GROUP BY ALL")
 		if err != nil {
 			continue // refused
 		}

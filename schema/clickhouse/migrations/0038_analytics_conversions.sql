@@ -1,6 +1,6 @@
 CREATE VIEW IF NOT EXISTS analytics.conversions{{.OnCluster}}
 (
-    conversion_id  String                  COMMENT 'The same for every report of the same thing; unit: 32 hexadecimal digits; source: hash of its names; privacy: pseudonymous',
+    conversion_id  String                  COMMENT 'The same for every report of the same thing; unit: 32 hexadecimal digits; source: keyed hash of the id that webhooks get, which is a hash of names, the key stays with the program; privacy: pseudonymous',
     customer       UInt64                  COMMENT 'Tells customers apart: the same in every row of one customer, 0: has no name; source: keyed hash of what the customer is called, the key stays with the program; privacy: pseudonymous',
     occurred_at    DateTime64(3, 'UTC')    COMMENT 'When it happened, as far as the sender says; unit: milliseconds; zone: UTC; source: the merchant; bound it in every question: it prunes; privacy: none',
     day            Date                    COMMENT 'Calendar day of occurred_at; zone: the program''s; source: computed when asked for; privacy: none',
@@ -33,7 +33,7 @@ WITH assumeNotNull((
     WHERE kind = 'program' AND id = 1
 )) AS zone
 SELECT
-    conversion_id,
+    lower(hex(sipHash128ReferenceKeyed((k.low, k.high), a.conversion_id)))  AS conversion_id,
     if(customer_id = '', 0, sipHash64Keyed((k.low, k.high), customer_id))  AS customer,
     occurred_at,
     toDate(toTimeZone(occurred_at, zone))           AS day,
@@ -49,7 +49,7 @@ SELECT
     clicked_at,
     coupon,
     claim_id,
-    sale_id,
+    if(a.sale_id = '', '', lower(hex(sipHash128ReferenceKeyed((k.low, k.high), a.sale_id))))  AS sale_id,
     binds                                           AS referred,
     amount,
     currency,
