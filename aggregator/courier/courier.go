@@ -6,7 +6,7 @@
 // ClickHouse, never from memory. A notice is delivered at least once, with the same event id and the same body every time: an
 // answer that got lost, or a crash between the answer and the log, leads to another delivery. The order is not promised.
 // Every attempt stands in the log, deliveries. What is not taken is tried again over three days with growing pauses; then it is
-// given up, and an endpoint that took nothing in all that time is disabled, loudly.
+// given up, and an endpoint that took nothing in all that time, was tried throughout and was not changed is disabled, loudly.
 //
 // Of each lead, sale, refund and restoring an audience, the merchant or a partner, knows one thing at a time: that it counts,
 // for whom, and how much it is. A run compares that with the decision and tells the difference: created, updated,
@@ -165,7 +165,7 @@ type run struct {
 	report Report
 
 	slots   chan struct{} // as many as there are sends at once
-	flying  map[place]bool
+	flying  map[place]int // deliveries that a visit took up
 	out     chan attempt
 	done    chan visited
 	visits  sync.WaitGroup
@@ -175,7 +175,7 @@ type run struct {
 func (c *Courier) newRun(l *lock.Lock) *run {
 	return &run{
 		Options: c.opt, c: c, ctx: l.Context(), lock: l,
-		slots: make(chan struct{}, mostAtOnce), flying: map[place]bool{}, out: make(chan attempt), done: make(chan visited),
+		slots: make(chan struct{}, mostAtOnce), flying: map[place]int{}, out: make(chan attempt), done: make(chan visited),
 	}
 }
 

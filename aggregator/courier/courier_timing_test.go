@@ -20,9 +20,9 @@ func BenchmarkDueAmongAMillion(b *testing.B) {
 			created_at + INTERVAL 10 DAY, 1
 		FROM fairlead.notices`)
 	w.pass(3 * 24 * time.Hour)
-	r := &run{Options: w.opt, c: w.courier, ctx: b.Context(), state: state{Since: monday, Tried: w.Now().Add(-margin)}, flying: map[place]bool{{schema.KindWebhook, 7}: true}}
+	r := &run{Options: w.opt, c: w.courier, ctx: b.Context(), state: state{Since: monday, Tried: w.Now().Add(-margin)}, flying: map[place]int{{schema.KindWebhook, 7}: 1}}
 	for b.Loop() {
-		due, err := r.due()
+		due, err := r.due(mostTaken)
 		if err != nil || len(due) != 0 {
 			b.Fatalf("%d are due, %v", len(due), err)
 		}

@@ -107,6 +107,16 @@ func (s *subject) of(node string, seq uint64) *decision {
 	return nil
 }
 
+// first is the decision on the report that came first, whatever it is; nil: it was not made anew. All others repeat it.
+func (s *subject) first() *decision {
+	for i := range s.rows {
+		if reason := s.rows[i].Reason; reason != schema.ReasonRepeat && reason != schema.ReasonOtherContent {
+			return &s.rows[i]
+		}
+	}
+	return nil
+}
+
 // mostSubjects is how many subjects are looked at at once.
 const mostSubjects = 1000
 
@@ -257,10 +267,13 @@ func compare(s *subject, audience uint32, last told) (draft, bool) {
 	case is != nil && is.known() != last.known():
 		next.Type = schema.NoticeOf(s.kind, schema.NoticeUpdated)
 	case is == nil && knows:
-		// Only a new decision on the report that was told of takes it back, or another's that stands in its place: what
+		// Only a new decision on the report that was told of takes it back, or on another that stands in its place: what
 		// came new may be a mere repeat.
 		if from = s.of(last.Node, last.Seq); from == nil {
 			from = s.stands()
+		}
+		if from == nil {
+			from = s.first()
 		}
 		if from == nil {
 			return draft{}, false

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,10 +30,11 @@ var (
 
 // Bounds of what is under way at once.
 const (
-	mostAtOnce   = 128 // sends
-	mostEach     = 4   // of these to one endpoint
-	mostDue      = 100 // deliveries that are taken up at once for one endpoint
-	mostInARow   = 5   // failures after which an endpoint is left alone
+	mostAtOnce   = 128  // sends
+	mostEach     = 4    // of these to one endpoint
+	mostDue      = 100  // deliveries that are taken up at once for one endpoint
+	mostTaken    = 5000 // deliveries that are taken up at once: their bodies are held
+	mostInARow   = 5    // failures after which an endpoint is left alone
 	restTime     = 30 * time.Second
 	saveEvery    = 500              // attempts
 	clickTime    = 2 * time.Minute  // a postback that tells labels of a click waits this long for the click to land
@@ -90,7 +92,8 @@ func (p place) word() string {
 type endpoint struct {
 	place
 	schema.Endpoint
-	hook schema.Webhook // of a webhook
+	hook   schema.Webhook // of a webhook
+	readAt time.Time      // by this machine's clock
 }
 
 // visited says that a visit to an endpoint is over.
@@ -98,6 +101,7 @@ type visited struct {
 	place
 	tired bool // it failed several times in a row
 	more  bool // there may be more for it
+	err   error
 }
 
 // deliver sends what is due until nothing is, or the turn is over.
@@ -118,7 +122,7 @@ func (r *run) deliver() error {
 			}
 		case v := <-r.done:
 			r.leave(v)
-			err = r.record(r.ctx) // before the endpoint's deliveries are looked for again
+			err = errors.Join(v.err, r.record(r.ctx)) // before the endpoint's deliveries are looked for again
 			again = v.more || len(r.flying) == 0
 		case <-look.C:
 			if err = r.record(r.ctx); err == nil && open {
@@ -182,9 +186,16 @@ func (r *run) busy() []place {
 	return out
 }
 
-// dispatch begins a visit to every endpoint for which something is due.
+// dispatch begins a visit to every endpoint for which something is due, as far as there is room.
 func (r *run) dispatch() error {
-	due, err := r.due()
+	room := mostTaken
+	for _, n := range r.flying {
+		room -= n
+	}
+	if room <= 0 {
+		return nil
+	}
+	due, err := r.due(room)
 	if err != nil || len(due) == 0 {
 		return err
 	}
@@ -200,20 +211,21 @@ func (r *run) dispatch() error {
 		byPlace[d.place()] = append(byPlace[d.place()], d)
 	}
 	for p, list := range byPlace {
-		r.flying[p] = true
+		r.flying[p] = len(list)
 		r.visits.Go(func() { r.visit(ends[p], list) })
 	}
 	return nil
 }
 
-// due reads deliveries whose time has come.
-func (r *run) due() ([]delivery, error) {
+// due reads deliveries whose time has come, the first of each endpoint before the second of any.
+func (r *run) due(most int) ([]delivery, error) {
 	var busy []string
 	for _, p := range r.busy() {
 		busy = append(busy, fmt.Sprintf("('%s',%d)", p.word(), p.id))
 	}
 	values := r.bounds()
 	values["now"], values["busy"], values["each"] = clickhouse.Instant(r.Now()), "["+strings.Join(busy, ",")+"]", fmt.Sprint(mostDue)
+	values["most"] = fmt.Sprint(most)
 	var out []delivery
 	if err := r.ClickHouse.Select(r.named("due deliveries", values), &out, dueSQL); err != nil {
 		return nil, fmt.Errorf("look for due deliveries: %w", err)
@@ -224,12 +236,13 @@ func (r *run) due() ([]delivery, error) {
 // endpoints reads where deliveries go to.
 func (r *run) endpoints(due []delivery) (map[place]*endpoint, error) {
 	out := map[place]*endpoint{}
+	readAt := time.Now()
 	partners := map[schema.PartnerID]bool{}
 	hooks := false
 	for _, d := range due {
 		p := d.place()
 		// What the directory does not hold any more is as good as removed.
-		out[p] = &endpoint{place: p, Endpoint: schema.Endpoint{RemovedAt: r.Now()}}
+		out[p] = &endpoint{place: p, Endpoint: schema.Endpoint{RemovedAt: r.Now()}, readAt: readAt}
 		if p.kind == schema.KindPostback {
 			partners[schema.PartnerID(p.id)] = true
 		} else {

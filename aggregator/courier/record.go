@@ -2,11 +2,16 @@ package courier
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"strconv"
+	"time"
 
 	"fairlead/schema/clickhouse"
 )
+
+//go:embed queries/took.sql
+var tookSQL string
 
 // record writes attempts into the log, and disables endpoints that took nothing for as long as a delivery is tried.
 func (r *run) record(ctx context.Context) error {
@@ -47,22 +52,27 @@ func (r *run) record(ctx context.Context) error {
 	return nil
 }
 
-// giveUp disables the endpoint of a delivery that was given up, if nothing was delivered there since its first attempt.
+// An endpoint that is disabled was tried in this many of the quarters of TryFor: in the others, nobody tried.
+const leastQuarters = 3
+
+// giveUp disables the endpoint of a delivery that was given up, if it was tried over all of TryFor as it stands, and nothing
+// was delivered there since the delivery's first attempt.
 func (r *run) giveUp(ctx context.Context, p place, a attempt) error {
-	var taken uint64
 	first := a.FirstAt
 	if a.Attempts == 0 {
 		first = a.at
 	}
-	err := r.ClickHouse.QueryRow(clickhouse.Named(ctx, "deliver: what an endpoint took", map[string]string{
-		"endpoint": p.word(), "id": strconv.FormatUint(uint64(p.id), 10), "since": clickhouse.Instant(first), "from": clickhouse.Instant(first.Add(-2 * TryFor)),
-	}), `SELECT count() FROM fairlead.deliveries
-		WHERE queued_at >= {from:DateTime64(3, 'UTC')} AND toString(endpoint) = {endpoint:String} AND endpoint_id = {id:UInt32} AND state = 'delivered' AND attempted_at >= {since:DateTime64(3, 'UTC')}`).
-		Scan(&taken)
-	if err != nil {
+	since := a.at.Add(-TryFor)
+	question := clickhouse.Named(ctx, "deliver: what an endpoint took", map[string]string{
+		"kind": string(p.kind), "endpoint": p.word(), "id": strconv.FormatUint(uint64(p.id), 10), "first": clickhouse.Instant(first), "since": clickhouse.Instant(since),
+		"quarter": strconv.FormatInt((TryFor / 4).Milliseconds(), 10),
+	})
+	var taken, quarters uint64
+	var changed time.Time
+	if err := r.ClickHouse.QueryRow(question, tookSQL).Scan(&taken, &quarters, &changed); err != nil {
 		return fmt.Errorf("ask whether %s %d took anything: %w", p.word(), p.id, err)
 	}
-	if taken > 0 {
+	if taken > 0 || quarters < leastQuarters || changed.After(since) {
 		return nil
 	}
 	reason := fmt.Sprintf("Nothing could be delivered since %s; the last attempt: %s.", first.UTC().Format("2006-01-02 15:04 UTC"), a.err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,31 +49,37 @@ type attempt struct {
 	nextAt time.Time
 }
 
-// visit delivers to one endpoint.
+// visit delivers to one endpoint. When that is changed meanwhile, the visit ends: what is left is looked for anew.
 func (r *run) visit(e *endpoint, list []delivery) {
 	var mu sync.Mutex
 	failures := 0 // in a row
+	more := len(list) >= mostDue
+	var wrong error
 	next := func() (delivery, bool) {
 		mu.Lock()
 		defer mu.Unlock()
 		if len(list) == 0 || failures >= mostInARow || r.ctx.Err() != nil {
 			return delivery{}, false
 		}
+		same, err := r.unchanged(e)
+		if err != nil || !same {
+			list, more, wrong = nil, true, err
+			return delivery{}, false
+		}
 		d := list[0]
 		list = list[1:]
 		return d, true
 	}
-	more := len(list) >= mostDue
 	var senders sync.WaitGroup
 	for range min(mostEach, len(list)) {
 		senders.Go(func() {
 			for {
-				d, ok := next()
-				if !ok {
-					return
-				}
 				r.slots <- struct{}{} // they come free: every send is bounded
-				a, ok := r.attempt(e, d)
+				var a attempt
+				d, ok := next()
+				if ok {
+					a, ok = r.attempt(e, d)
+				}
 				<-r.slots
 				if !ok {
 					return
@@ -87,7 +94,22 @@ func (r *run) visit(e *endpoint, list []delivery) {
 		})
 	}
 	senders.Wait()
-	r.done <- visited{e.place, failures >= mostInARow, more}
+	r.done <- visited{e.place, failures >= mostInARow, more, wrong}
+}
+
+// unchanged reports whether an endpoint to which something is to be sent stands in the directory as it was read. It asks
+// no more often than the run looks for what is new.
+func (r *run) unchanged(e *endpoint) (bool, error) {
+	if e.State() != schema.EndpointEnabled || time.Since(e.readAt) < r.Look {
+		return true, nil
+	}
+	now, err := r.endpoints([]delivery{{Endpoint: e.word(), ID: e.id}})
+	if err != nil {
+		return false, fmt.Errorf("read %s %d again: %w", e.word(), e.id, err)
+	}
+	is := now[e.place]
+	e.readAt = is.readAt
+	return reflect.DeepEqual(is.Endpoint, e.Endpoint) && reflect.DeepEqual(is.hook, e.hook), nil
 }
 
 // attempt tries a delivery once; false: the run is over, and nothing came of it.
@@ -140,30 +162,28 @@ func (r *run) attempt(e *endpoint, d delivery) (attempt, bool) {
 	return a, true
 }
 
-// pauses follow the attempts of a delivery; with those that come after them it is tried for TryFor.
+// pauses follow the attempts of a delivery. It is given up when all of them went by and TryFor is over: time in which nothing
+// was tried, because no aggregator ran, does not count against a receiver.
 var pauses = []time.Duration{
 	10 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour,
 	9 * time.Hour, 12 * time.Hour, 12 * time.Hour, 12 * time.Hour, 16 * time.Hour,
 }
 
-// TryFor is how long a delivery is tried, from its first attempt to its last.
+// TryFor is how long a delivery is tried, from its first attempt to its last, at least.
 const TryFor = 72 * time.Hour
 
 // nextTry is when a delivery is tried again after the attempt with a number, which was made at a moment; false: it is given
 // up. Pauses differ by up to a tenth, by what the delivery is called, so that what failed together does not come back together.
 func nextTry(number uint32, first, at time.Time, called string) (time.Time, bool) {
 	end := first.Add(TryFor)
-	if !at.Before(end) {
-		return time.Time{}, false
+	over := !at.Before(end)
+	if int(number) > len(pauses) {
+		return end, !over
 	}
-	pause := TryFor
-	if int(number) <= len(pauses) {
-		pause = pauses[number-1]
-		spread := int64(xxhash.Sum64String(called+strconv.Itoa(int(number)))%2001) - 1000 // of ten thousand
-		pause += pause / 10000 * time.Duration(spread)
-	}
-	next := at.Add(pause)
-	if next.After(end) {
+	pause := pauses[number-1]
+	spread := int64(xxhash.Sum64String(called+strconv.Itoa(int(number)))%2001) - 1000 // of ten thousand
+	next := at.Add(pause + pause/10000*time.Duration(spread))
+	if next.After(end) && !over && int(number) == len(pauses) {
 		next = end
 	}
 	return next, true

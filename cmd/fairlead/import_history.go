@@ -24,7 +24,8 @@ func importHistory(open opener, what, long string, run func(ctx context.Context,
 		Long: long + "\n\n" +
 			"FILE is CSV in UTF-8, plain or gzip, or - for standard input; its first line names the columns, as the README lists\n" +
 			"them, or as Dub, Rewardful and PartnerStack do. Rows that cannot be taken are written to the rejects, with their line and\n" +
-			"the reason, in a form that can be imported when it is mended; the others are imported, and the exit code is 1.",
+			"the reason, in a form that can be imported when it is mended; the others are imported, and the exit code is 1. Of rows that are no\n" +
+			"CSV, such as with a stray quote, only line and reason are written: mend them in FILE by their line, and import it again.",
 		Args: cobra.ExactArgs(1),
 		RunE: on(open, func(c *cobra.Command, d *deployment, args []string) error {
 			if rejects == "" {

@@ -37,5 +37,10 @@ WHERE sipHash128(whom.1, whom.2, event_id, queued_at) NOT IN
 GROUP BY whom, event_id, queued_at
 HAVING argMax(again_at, (number, run)) <= {now:DateTime64(3, 'UTC')}
    AND NOT has({busy:Array(Tuple(String, UInt32))}, whom)
-ORDER BY whom, queued_at, event_id
+ORDER BY
+    row_number() OVER (PARTITION BY whom ORDER BY queued_at, event_id),
+    queued_at,
+    event_id,
+    whom
 LIMIT {each:UInt32} BY whom
+LIMIT {most:UInt32}
