@@ -49,4 +49,4 @@ FROM
     LIMIT {limit:UInt32}
     OFFSET {offset:UInt32}
 )
-SETTINGS local_filesystem_read_method = 'pread', use_statistics = 0
+SETTINGS local_filesystem_read_method = 'pread', allow_statistics_optimize = 0

@@ -38,4 +38,4 @@ FROM fairlead.sale_days
 WHERE partner_id = {partner:UInt32}
   AND (day BETWEEN {from:Date} AND {to:Date} OR day BETWEEN {before_from:Date} AND {before_to:Date})
 GROUP BY day, currency
-SETTINGS local_filesystem_read_method = 'pread', use_statistics = 0
+SETTINGS local_filesystem_read_method = 'pread', allow_statistics_optimize = 0

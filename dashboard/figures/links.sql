@@ -32,4 +32,4 @@ WHERE partner_id = {partner:UInt32}
   AND (link_id IN {links:Array(UInt32)} OR link_id = 0)
   AND day BETWEEN {from:Date} AND {to:Date}
 GROUP BY link_id, currency
-SETTINGS local_filesystem_read_method = 'pread', use_statistics = 0
+SETTINGS local_filesystem_read_method = 'pread', allow_statistics_optimize = 0

@@ -84,4 +84,4 @@ FROM fairlead.sale_days
 WHERE partner_id = {partner:UInt32}
   AND day BETWEEN {first_month:Date} AND {to:Date}
 GROUP BY day, currency
-SETTINGS local_filesystem_read_method = 'pread', use_statistics = 0
+SETTINGS local_filesystem_read_method = 'pread', allow_statistics_optimize = 0

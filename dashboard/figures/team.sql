@@ -190,4 +190,4 @@ WHERE NOT test
   AND state IN ('conflict', 'unattributed', 'review', 'held', 'waiting')
   AND occurred_at >= {since:DateTime64(3, 'UTC')}
 GROUP BY state
-SETTINGS local_filesystem_read_method = 'pread', use_statistics = 0
+SETTINGS local_filesystem_read_method = 'pread', allow_statistics_optimize = 0
