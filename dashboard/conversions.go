@@ -22,7 +22,7 @@ type look struct {
 var looks = []look{
 	{schema.StateConflict, "Contradictions", "A report of the same thing with other content came before, and that one stands. See which is right, and mend it where the reports come from."},
 	{schema.StateReview, "Under review", "The customer has the partner's own e-mail address, so nothing of it counts."},
-	{schema.StateHeld, "Waiting for an exchange rate", "There is no rate of their day or the seven before it. With one, fairlead rates import, they count."},
+	{schema.StateHeld, "Waiting for an exchange rate", "Mostly there is no rate of their day or the seven before it: with one (fairlead rates import) they count. Each says why."},
 	{schema.StateWaiting, "Waiting for their sale", "Refunds of sales that were not reported. They count once the sale is."},
 	{schema.StateUnattributed, "Credited to nobody", "Mostly customers whom no partner sent. Each says why."},
 }

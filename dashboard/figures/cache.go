@@ -60,6 +60,7 @@ func (c *cache) get(generation string, question any) (any, bool) {
 }
 
 func (c *cache) put(generation string, question, value any, rows int) {
+	rows++ // an answer without rows takes room too
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.generation != generation { // it changed while we asked
