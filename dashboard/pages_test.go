@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"golang.org/x/net/html"
 
 	"fairlead/dashboard/figures"
@@ -23,83 +20,6 @@ import (
 	"fairlead/schema"
 	"fairlead/schema/directory"
 )
-
-// text is what people read on a page, with one space between words.
-func (a answer) text() string {
-	doc, err := html.Parse(strings.NewReader(a.body))
-	if err != nil {
-		return err.Error()
-	}
-	return textOf(doc)
-}
-
-func textOf(n *html.Node) string {
-	if n.Type == html.ElementNode && (n.Data == "script" || n.Data == "title" && n.Parent.Data == "head") {
-		return ""
-	}
-	var words []string
-	if n.Type == html.TextNode {
-		words = strings.Fields(n.Data)
-	}
-	for c := n.FirstChild; c != nil; c = c.NextSibling {
-		if s := textOf(c); s != "" {
-			words = append(words, s)
-		}
-	}
-	return strings.Join(words, " ")
-}
-
-// reads reports what people do not read on a page.
-func (a answer) reads(t *testing.T, what string, texts ...string) {
-	t.Helper()
-	got := a.text()
-	for _, want := range texts {
-		if !strings.Contains(got, want) {
-			t.Errorf("%s: %q is missing in\n%s", what, want, got)
-		}
-	}
-}
-
-// table returns the cells of the last table of a page: its head, body and foot.
-func (a answer) table() [][]string {
-	doc, err := html.Parse(strings.NewReader(a.body))
-	if err != nil {
-		return nil
-	}
-	var table [][]string
-	for n := range doc.Descendants() {
-		switch {
-		case n.Type == html.ElementNode && n.Data == "table":
-			table = nil
-		case n.Type == html.ElementNode && n.Data == "tr":
-			table = append(table, nil)
-		case n.Type == html.ElementNode && (n.Data == "th" || n.Data == "td"):
-			table[len(table)-1] = append(table[len(table)-1], textOf(n))
-		}
-	}
-	return table
-}
-
-// sum counts what Ada's pages have to show, from what stands in the rollups.
-func (w *world) sum(from, to schema.Day) (c figures.Counts) {
-	for day := from; day <= to; day = period.Day(day, 1) {
-		c = c.Plus(w.adaDays[day])
-	}
-	return c
-}
-
-// percent is a change as a tile says it, computed apart from the product's code.
-func percent[N uint64 | int64](now, before N) string {
-	p := (float64(now) - float64(before)) / float64(before) * 100
-	word := "up by"
-	if p < 0 {
-		word, p = "down by", -p
-	}
-	if p < 10 {
-		return fmt.Sprintf("%s %.1f%%", word, float64(int(p*10))/10)
-	}
-	return fmt.Sprintf("%s %.0f%%", word, p)
-}
 
 func TestHomeShowsWhatStandsInTheRollups(t *testing.T) {
 	w := newWorld(t)
@@ -406,81 +326,6 @@ func TestLinksShowTheirFigures(t *testing.T) {
 	}
 }
 
-func TestTeamSeesAllPartners(t *testing.T) {
-	w := newWorld(t)
-	v := w.loggedIn("team@example.com")
-	res := v.get("/partners")
-	month, whole, before := w.sum(20261101, 20261123), w.sum(20261101, 20261122), w.sum(20261001, 20261022)
-	res.reads(t, "overview",
-		"Clicks this month so far "+count(month.Clicks)+" "+count(month.Visitors)+" unique visitors, 1 partner with clicks "+arrow(whole.Clicks, before.Clicks)+" against 1–22 Oct 2026",
-		"Referred this month so far "+count(month.Referred)+" "+arrow(whole.Referred, before.Referred),
-		"Sold this month so far "+usd(netOf(month))+" USD Gross and refunds",
-		"Ada Lovelace ada@example.com go.shop.example/ada-lovelace (opens in a new tab) active "+count(month.Clicks)+" "+count(month.Visitors)+" "+count(month.Referred)+" "+usd(netOf(month))+" "+count(month.NotCounted()),
-		"Eve Secret eve@example.com go.shop.example/eve-secret (opens in a new tab) active 0 0 0 0.00 0")
-	found := v.get("/partners?q=lovelace")
-	found.reads(t, "search", "Ada Lovelace")
-	if strings.Contains(found.text(), "Eve") {
-		t.Error("the search finds whom it should not")
-	}
-	v.get("/partners?q=ada-boots").reads(t, "search by a slug", "Ada Lovelace")
-	v.get("/partners?q="+w.eve.ID.String()).reads(t, "search by id", "Eve Secret")
-	v.get("/partners?q=%3Cscript%3E").reads(t, "a hostile search", "Nobody has “<script>” in the name or e-mail.")
-	v.get("/partners?q=%5C%27%09%0A%27%3B--").wants(t, "a search that breaks out of a question", http.StatusOK, "Nobody has")
-}
-
-func TestPartnersAreOrderedByAFigure(t *testing.T) {
-	w := newWorld(t)
-	suffix := "@ordered.example"
-	var ids []schema.PartnerID
-	for i, name := range []string{"mid", "Low", "high"} { // the case of a name's letters does not matter
-		p := w.partner(name, name+suffix)
-		ids = append(ids, p.ID)
-		w.sold(p.ID, p.Link, figures.Days{20261110: {Referred: uint64([]int{5, 1, 2}[i]), Sold: figures.Sold{
-			{Currency: "EUR", Sales: 1, Gross: 1_000_000}, {Currency: "USD", Sales: 1, Gross: int64([]int{200, 0, 300}[i]), Refunded: int64([]int{0, 100, 0}[i])},
-		}}})
-	}
-	t.Cleanup(func() {
-		ctx := context.WithoutCancel(t.Context())
-		for _, id := range ids {
-			w.must(w.conn.Exec(ctx, "ALTER TABLE fairlead.sale_days DELETE WHERE partner_id = "+id.String()+" SETTINGS mutations_sync = 1"))
-		}
-	})
-	v := w.loggedIn("team@example.com")
-	f := func(query, sorted string, names ...string) {
-		t.Helper()
-		res := v.get("/partners?q=ordered.example" + query)
-		res.wants(t, query, http.StatusOK)
-		var got []string
-		for _, row := range res.table()[1:] {
-			got = append(got, strings.TrimSuffix(strings.Fields(row[0])[0], suffix))
-		}
-		if !slices.Equal(got, names) {
-			t.Errorf("%s: %v, want %v", query, got, names)
-		}
-		if sorted != "" && !regexp.MustCompile(`aria-sort="(ascending|descending)"><a class="sorter" href="[^"]*">`+sorted).MatchString(res.body) {
-			t.Errorf("%s: the head of %s does not say so", query, sorted)
-		}
-	}
-	f("", "", "mid", "Low", "high")
-	f("&sort=name", "Partner", "high", "Low", "mid")
-	f("&sort=name&order=down", "Partner", "mid", "Low", "high")
-	f("&sort=referred&order=down", "Referred", "mid", "high", "Low")
-	f("&sort=referred", "Referred", "Low", "high", "mid")
-	f("&sort=sold&order=down", "Sold", "high", "mid", "Low") // by the program's currency
-	f("&sort=sold", "Sold", "Low", "mid", "high")
-	f("&sort=clicks&order=down", "Clicks", "mid", "Low", "high") // equal ones as they joined
-	f("&sort=password", "", "mid", "Low", "high")
-	f("&page=99999999999999999999", "", "mid", "Low", "high")
-	res := v.get("/partners?q=ordered.example&sort=sold&order=down")
-	res.reads(t, "amounts of two currencies", "2.00, 10,000.00 EUR", "−1.00, 10,000.00 EUR")
-	for _, href := range []string{`href="/partners?q=ordered.example&amp;sort=sold"`, `href="/partners?order=down&amp;q=ordered.example&amp;sort=clicks"`,
-		`href="/partners?q=ordered.example&amp;sort=name"`, `name="sort" value="sold"`, `name="order" value="down"`} {
-		if !strings.Contains(res.body, href) {
-			t.Errorf("%s is missing", href)
-		}
-	}
-}
-
 func TestCurrenciesAreNeverAddedUp(t *testing.T) {
 	w := newWorld(t)
 	p := w.partner("Two Currencies", "two@example.com")
@@ -561,127 +406,6 @@ func TestSpreadsheetsRunNothing(t *testing.T) {
 	if got, err := csvFile([][]cell{{minus}}); err != nil || string(got) != "-3.50\r\n" {
 		t.Errorf("an amount below zero: %q, %v; want a number", got, err)
 	}
-}
-
-// asking counts the questions that reach ClickHouse.
-type asking struct {
-	driver.Conn
-	n atomic.Int64
-}
-
-func (a *asking) Select(ctx context.Context, dest any, query string, args ...any) error {
-	a.n.Add(1)
-	return a.Conn.Select(ctx, dest, query, args...)
-}
-
-func (a *asking) Query(ctx context.Context, query string, args ...any) (driver.Rows, error) {
-	a.n.Add(1)
-	return a.Conn.Query(ctx, query, args...)
-}
-
-func (a *asking) QueryRow(ctx context.Context, query string, args ...any) driver.Row {
-	a.n.Add(1)
-	return a.Conn.QueryRow(ctx, query, args...)
-}
-
-func TestAPageAsksClickHouseOnce(t *testing.T) {
-	w := newWorld(t)
-	conn := &asking{Conn: w.conn}
-	opt := w.options()
-	opt.ClickHouse = conn
-	opt.Directory = directory.New(conn, w.client, directory.Options{})
-	d, err := New(opt)
-	w.must(err)
-	server := httptest.NewServer(d)
-	t.Cleanup(server.Close)
-	w.url = server.URL
-	f := func(v *visitor, path string, want int64) {
-		t.Helper()
-		before := conn.n.Load()
-		v.get(path)
-		if got := conn.n.Load() - before; got != want {
-			t.Errorf("%s asks %d times, want %d", path, got, want)
-		}
-	}
-	ada, team := w.loggedIn("ada@example.com"), w.loggedIn("team@example.com")
-	f(ada, "/home", 1)
-	f(ada, "/reporting", 1)
-	f(ada, "/reporting.csv", 1)
-	f(ada, "/links", 1)
-	f(ada, "/live", 0)
-	f(ada, "/login", 0)
-	f(team, "/partners", 1)
-	f(team, "/partners?q=ada&sort=sold", 1)
-	f(team, "/conversions?state=held", 1)
-}
-
-func TestFiguresAreNotAskedForAgainBeforeTheyChange(t *testing.T) {
-	w := newWorld(t)
-	conn := &asking{Conn: w.conn}
-	opt := w.options()
-	opt.ClickHouse, opt.Now = conn, func() time.Time { return w.now }
-	d, err := New(opt)
-	w.must(err)
-	server := httptest.NewServer(d)
-	t.Cleanup(server.Close)
-	w.url = server.URL
-	stands := func(rollup, sales string) {
-		t.Helper()
-		w.must(w.client.HSet(t.Context(), schema.DefaultKeys.Rollup(), schema.RollupGeneration, rollup, schema.SalesGeneration, sales).Err())
-	}
-	t.Cleanup(func() {
-		w.must(w.client.HDel(context.WithoutCancel(t.Context()), schema.DefaultKeys.Rollup(), schema.RollupGeneration, schema.SalesGeneration).Err())
-	})
-	ada, eve := w.loggedIn("ada@example.com"), w.loggedIn("eve@example.com")
-	f := func(what string, v *visitor, path string, want int64) {
-		t.Helper()
-		before := conn.n.Load()
-		v.get(path).wants(t, what, http.StatusOK)
-		if got := conn.n.Load() - before; got != want {
-			t.Errorf("%s: %s asks %d times, want %d", what, path, got, want)
-		}
-	}
-	paths := []string{"/home", "/reporting", "/reporting?period=30-days", "/links", "/links?period=12-months"}
-	for _, path := range paths {
-		f("no generation is known", ada, path, 1)
-	}
-	stands("7", "8")
-	for _, path := range paths {
-		f("the first time", ada, path, 1)
-	}
-	first := ada.get("/home").body
-	for _, path := range paths {
-		f("again", ada, path, 0)
-	}
-	f("the same figures otherwise", ada, "/home?show=sold", 0)
-	f("the same figures as a file", ada, "/reporting.csv", 0)
-	if ada.get("/home").body != first {
-		t.Error("the page differs the second time")
-	}
-	f("somebody else", eve, "/home", 1)
-	if strings.Contains(eve.get("/reporting").body, count(w.sum(20251201, 20261123).Clicks)) {
-		t.Error("Eve is shown Ada's figures")
-	}
-	team := w.loggedIn("team@example.com")
-	teams := []string{"/partners", "/partners?sort=sold&order=down", "/partners?q=ada", "/conversions?state=held"}
-	for _, path := range teams {
-		f("the first time", team, path, 1)
-	}
-	for _, path := range teams {
-		f("again", team, path, 0)
-	}
-	w.setStatus(w.eve.ID, schema.PartnerSuspended)
-	f("after somebody was suspended", team, "/partners", 1)
-	team.get("/partners").reads(t, "the suspended partner", "suspended 0 0 0 0.00 0")
-	w.setStatus(w.eve.ID, schema.PartnerActive)
-	team.get("/partners").reads(t, "the active partner", "Eve Secret eve@example.com go.shop.example/eve-secret (opens in a new tab) active 0 0 0 0.00 0")
-	stands("7", "9")
-	f("a later attribution", ada, "/home", 1)
-	stands("10", "9")
-	f("a later rollup", ada, "/home", 1)
-	f("again", ada, "/home", 0)
-	w.now = w.now.Add(time.Minute)
-	f("a minute later", ada, "/home", 1)
 }
 
 func TestServeEndsInOrder(t *testing.T) {
