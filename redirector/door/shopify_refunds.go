@@ -134,7 +134,7 @@ func (f *shopifyRefund) share(sum *shopifySum, back int64) (minor int64, ok bool
 	if tax != 0 && goods+shipping-less == back {
 		goods -= tax // prices have their tax in them
 	}
-	if goods == 0 && less == 0 && back > 0 && shipping >= back {
+	if goods <= less && back > 0 && shipping >= back {
 		return 0, true
 	}
 	minor = min(goods-less, back)

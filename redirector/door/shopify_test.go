@@ -65,6 +65,7 @@ func TestShopifyEvents(t *testing.T) {
 	f("refund", "refund: 9250 USD"+given)
 	f("refund_shipping", "refund: 9250 USD"+given)
 	f("refund_shipping_only", "ignored: no_money")
+	f("refund_shipping_of_goods", "ignored: no_money") // which came back, and were not paid back
 	f("refund_less", "refund: 8352 USD"+given)
 	f("refund_amount", "refund: 2000 USD"+given)
 	f("refund_bare", "refund of 2000 USD"+given)
@@ -84,9 +85,10 @@ func TestShopifyEvents(t *testing.T) {
 	total := rules
 	total.Total = true
 	for name, want := range map[string]string{
-		"order":                "sale of Purchase" + john + " after the click: 20810 of 20810 USD" + paid,
-		"refund":               "refund of 9898 USD" + given,
-		"refund_shipping_only": "refund of 1000 USD" + given,
+		"order":                    "sale of Purchase" + john + " after the click: 20810 of 20810 USD" + paid,
+		"refund":                   "refund of 9898 USD" + given,
+		"refund_shipping_only":     "refund of 1000 USD" + given,
+		"refund_shipping_of_goods": "refund of 1000 USD" + given,
 	} {
 		report, err := shopifyDoor.Read(shopifyMessage(payload(t, "shopify/"+name), topicOf(name), secret), total)
 		same(t, name+", all that is charged", told(report, err), want)
