@@ -158,7 +158,7 @@ func (s *ClickHouse) Drain(ctx context.Context) error {
 		return fmt.Errorf("ship to ClickHouse: %d records are left in the journal, and the next start ships them: %w", target-s.Position(), err)
 	}
 	s.beat.end(s.opt.Now(), s.opt.Source.Appended(), s.Position())
-	if err := s.heartbeat(ctx, stateClosed); err != nil {
+	if err := s.lastWord(ctx); err != nil {
 		return fmt.Errorf("tell ClickHouse that this node has stopped: %w", err)
 	}
 	return nil

@@ -98,6 +98,30 @@ func (s *ClickHouse) heartbeat(ctx context.Context, state string) error {
 	return nil
 }
 
+// lastWords bounds how often a node tries to say that it has stopped.
+const lastWords = 3
+
+// lastWord says that the node has stopped, and says it again when that fails: no later word would make up for it, and a node
+// that is taken for live holds back what is complete until it starts again. It does not wait for a store that is away. The
+// error is that of the last attempt; ctx ends the pauses, and at least one attempt is made.
+func (s *ClickHouse) lastWord(ctx context.Context) error {
+	for attempt := 1; ; attempt++ {
+		err := s.heartbeat(ctx, stateClosed)
+		if err == nil {
+			return nil
+		}
+		s.m.failed()
+		if attempt == lastWords {
+			return err
+		}
+		sleep(ctx, s.opt.Pause*pauses[attempt-1]/10)
+		if ctx.Err() != nil {
+			return err
+		}
+		s.log.Warn("ClickHouse was not told that this node has stopped, and is told again", "err", err, "attempt", attempt)
+	}
+}
+
 func (s *ClickHouse) writeShipments(ctx context.Context, node, state string, rows ...shipment) error {
 	ctx, cancel := s.sending(ctx)
 	defer cancel()
