@@ -47,15 +47,18 @@ type Ignored string
 
 // The reasons for which a message is ignored.
 const (
-	NotIgnored   Ignored = ""
-	UnknownEvent Ignored = "unknown_event" // a kind of event that says nothing of conversions
-	NoMoney      Ignored = "no_money"      // nothing was paid or given back
-	NoCustomer   Ignored = "no_customer"   // a free order of somebody without a name and without a click
-	NotDecided   Ignored = "not_decided"   // a payment, refund or dispute that is still under way
+	NotIgnored    Ignored = ""
+	UnknownEvent  Ignored = "unknown_event"  // a kind of event that says nothing of conversions
+	NoMoney       Ignored = "no_money"       // nothing was paid or given back
+	NoCustomer    Ignored = "no_customer"    // a free order of somebody without a name and without a click
+	NotDecided    Ignored = "not_decided"    // a payment, refund or dispute that is still under way
+	OtherCurrency Ignored = "other_currency" // a refund in another currency than the shop's, which does not say what it comes to in that
 )
 
 // Reasons lists the reasons for which a message is ignored.
-func Reasons() []Ignored { return []Ignored{UnknownEvent, NoMoney, NoCustomer, NotDecided} }
+func Reasons() []Ignored {
+	return []Ignored{UnknownEvent, NoMoney, NoCustomer, NotDecided, OtherCurrency}
+}
 
 // Report is what a message says.
 type Report struct {

@@ -111,7 +111,8 @@ type shopifyOrder struct {
 }
 
 type shopifyTax struct {
-	Price shopifyAmount `json:"price"`
+	Price    shopifyAmount `json:"price"`
+	PriceSet shopifyMoney  `json:"price_set"`
 }
 
 // note returns what the shop noted on the order under a name.
@@ -195,8 +196,11 @@ func (o *shopifyOrder) amounts() (lines, total int64, err error) {
 		lines, total = sum.of("current_subtotal_price", *o.CurrentSubtotal), sum.of("current_total_price", *o.CurrentTotal)
 		for i := range o.Refunds {
 			f := &o.Refunds[i]
-			if back := f.transactions(&sum); back > 0 {
-				lines, total = lines+f.lines(&sum), total+back
+			if !f.gives() {
+				continue
+			}
+			if g, ok := f.given(&sum); ok && g.all > 0 {
+				lines, total = lines+g.parts.goods, total+g.all
 			}
 		}
 	}

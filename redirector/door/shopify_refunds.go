@@ -1,52 +1,13 @@
 package door
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"fairlead/redirector/track"
 	"fairlead/schema"
 )
-
-// shopifyAmount is an amount in main units as Shopify writes it: "199.00" or 199.0.
-type shopifyAmount string
-
-// UnmarshalJSON takes the text of a string or of a number as it stands.
-func (a *shopifyAmount) UnmarshalJSON(text []byte) error {
-	if s := strings.Trim(string(text), `"`); s != "null" {
-		*a = shopifyAmount(s)
-	}
-	return nil
-}
-
-// shopifySum reads amounts of one currency, and remembers the first that could not be read.
-type shopifySum struct {
-	currency string
-	err      error
-}
-
-// of returns an amount in minor units; it may be negative.
-func (s *shopifySum) of(field string, a shopifyAmount) int64 {
-	if a == "" {
-		return 0
-	}
-	text, negative := strings.CutPrefix(string(a), "-")
-	minor, err := schema.ParseAmount(text, s.currency)
-	if err != nil && s.err == nil {
-		s.err = refuse(track.Unprocessable, field, "%s", err)
-	}
-	if negative {
-		return -minor
-	}
-	return minor
-}
-
-// shopifyMoney is an amount in the shop's currency and in that of the customer.
-type shopifyMoney struct {
-	Shop struct {
-		Amount   shopifyAmount `json:"amount"`
-		Currency string        `json:"currency_code"`
-	} `json:"shop_money"`
-}
 
 // shopifyRefund is a refund (https://shopify.dev/docs/api/admin-rest/latest/resources/refund).
 type shopifyRefund struct {
@@ -57,87 +18,123 @@ type shopifyRefund struct {
 	Note        string    `json:"note"`
 	Lines       []struct {
 		Subtotal    shopifyAmount `json:"subtotal"`
-		Tax         shopifyAmount `json:"total_tax"`
 		SubtotalSet shopifyMoney  `json:"subtotal_set"`
+		Tax         shopifyAmount `json:"total_tax"`
+		TaxSet      shopifyMoney  `json:"total_tax_set"`
 	} `json:"refund_line_items"`
-	// Adjustments are what was given back beyond the lines: of the shipping, as a negative amount; and by how much the
-	// merchant gave back less than the calculated, or, negative, more.
+	// Adjustments are by how much the merchant gave back less than the calculated, or, negative, more; and before 2024-10
+	// what was given back of the shipping, as a negative amount.
 	Adjustments []struct {
-		Kind   string        `json:"kind"`
-		Amount shopifyAmount `json:"amount"`
-		Tax    shopifyAmount `json:"tax_amount"`
+		Kind      string        `json:"kind"`
+		Amount    shopifyAmount `json:"amount"`
+		AmountSet shopifyMoney  `json:"amount_set"`
+		Tax       shopifyAmount `json:"tax_amount"`
+		TaxSet    shopifyMoney  `json:"tax_amount_set"`
 	} `json:"order_adjustments"`
-	Transactions []struct {
-		Kind     string        `json:"kind"`
-		Status   string        `json:"status"`
-		Amount   shopifyAmount `json:"amount"`
-		Currency string        `json:"currency"`
-		Test     bool          `json:"test"`
-	} `json:"transactions"`
+	Shipping []struct {
+		AmountSet shopifyMoney `json:"subtotal_amount_set"`
+		Line      struct {
+			Taxes []shopifyTax `json:"tax_lines"` // of all of the line, of which a part may be given back
+		} `json:"shipping_line"`
+	} `json:"refund_shipping_lines"`
+	Duties       shopifyMoney         `json:"total_duties_set"`
+	Fees         shopifyMoney         `json:"total_additional_fees_set"`
+	Transactions []shopifyTransaction `json:"transactions"`
 }
 
-// currency is that of the lines: the shop's. A refund does not say it by itself.
-func (f *shopifyRefund) currency() string {
-	for _, l := range f.Lines {
-		if code := l.SubtotalSet.Shop.Currency; code != "" {
-			return strings.ToUpper(code)
-		}
-	}
-	for _, t := range f.Transactions {
-		if t.Currency != "" {
-			return strings.ToUpper(t.Currency)
-		}
-	}
-	return ""
-}
-
-// transactions is what was really given back. Goods that come back without money are no refund.
-func (f *shopifyRefund) transactions(sum *shopifySum) (back int64) {
-	for i := range f.Transactions {
-		if f.gives(i) {
-			back += sum.of("transactions.amount", f.Transactions[i].Amount)
-		}
-	}
-	return back
+// shopifyTransaction is a payment's way back, in the currency of the customer or of the shop.
+type shopifyTransaction struct {
+	Kind     string        `json:"kind"`
+	Status   string        `json:"status"`
+	Amount   shopifyAmount `json:"amount"`
+	Currency string        `json:"currency"`
+	Test     bool          `json:"test"`
 }
 
 // gives reports whether a transaction gives money back, or will once the bank has done its part.
-func (f *shopifyRefund) gives(i int) bool {
-	t := &f.Transactions[i]
+func (t shopifyTransaction) gives() bool {
 	return t.Kind == "refund" && (t.Status == "success" || t.Status == "pending")
 }
 
-// lines is what the goods had cost that came back.
-func (f *shopifyRefund) lines(sum *shopifySum) (total int64) {
-	for _, l := range f.Lines {
-		total += sum.of("refund_line_items.subtotal", l.Subtotal)
-	}
-	return total
+// gives reports whether money is given back. Goods that come back without are no refund.
+func (f *shopifyRefund) gives() bool {
+	return slices.ContainsFunc(f.Transactions, shopifyTransaction.gives)
 }
 
-// share is what of a refund was given back for goods, without tax and shipping. back is what was given back in all, in
-// the same currency. ok is false where the refund does not say; 0 and true is a refund of nothing but shipping.
-func (f *shopifyRefund) share(sum *shopifySum, back int64) (minor int64, ok bool) {
-	goods := f.lines(sum)
-	var tax, shipping, less int64
-	for _, l := range f.Lines {
-		tax += sum.of("refund_line_items.total_tax", l.Tax)
-	}
-	for _, a := range f.Adjustments {
-		amount := sum.of("order_adjustments.amount", a.Amount)
-		if a.Kind == "shipping_refund" {
-			shipping -= amount + sum.of("order_adjustments.tax_amount", a.Tax)
-		} else {
-			less += amount
+// currency is the shop's. A refund says it where it says what something comes to in the shop's money, which may be nothing.
+// One that does not is taken to be in it: if its sale was in another after all, what it takes is held, not guessed.
+func (f *shopifyRefund) currency() string {
+	found := ""
+	f.parts(func(_ string, _ shopifyAmount, both shopifyMoney) int64 {
+		if found == "" && schema.KnownCurrency(strings.ToUpper(both.Shop.Currency)) {
+			found = both.Shop.Currency
+		}
+		return 0
+	})
+	for _, t := range f.Transactions {
+		if found == "" && t.gives() {
+			found = t.Currency
 		}
 	}
-	if tax != 0 && goods+shipping-less == back {
-		goods -= tax // prices have their tax in them
+	return strings.ToUpper(found)
+}
+
+// shopifyGiven is what a refund really gave back, in the shop's money.
+type shopifyGiven struct {
+	parts shopifyParts
+	all   int64
+	taxed bool // the prices of the goods have their tax in them
+}
+
+// given reads what was given back. A customer who pays in another currency is given that back: what it comes to in the
+// shop's is what the parts of the refund say, which are told in both. ok is false where they do not.
+func (f *shopifyRefund) given(sum *shopifySum) (g shopifyGiven, ok bool) {
+	g.parts = f.parts(sum.shop)
+	abroad, theirs := shopifySum{}, int64(0)
+	for _, t := range f.Transactions {
+		code := strings.ToUpper(t.Currency)
+		switch {
+		case !t.gives():
+		case code == "" || code == sum.currency:
+			g.all += sum.of("transactions.amount", t.Amount)
+		case abroad.currency != "" && code != abroad.currency || !schema.KnownCurrency(code):
+			return g, false
+		default:
+			abroad.currency = code
+			theirs += abroad.of("transactions.amount", t.Amount)
+		}
 	}
-	if goods <= less && back > 0 && shipping >= back {
+	if abroad.currency == "" {
+		g.taxed = g.parts.taxed(g.all)
+		return g, true
+	}
+	ours, parts := f.inBoth(sum, &abroad)
+	if sum.err = cmp.Or(sum.err, abroad.err); sum.err != nil {
+		return g, true
+	}
+	changed, ok := shopifyChange(theirs, parts, ours)
+	if g.all == 0 {
+		g.taxed = parts.taxed(theirs)
+	} else { // in both currencies: what was changed may be a cent off
+		g.taxed = distance(g.all+changed, g.parts.total(true)) < distance(g.all+changed, g.parts.total(false))
+	}
+	g.all += changed
+	return g, ok
+}
+
+func distance(a, b int64) int64 { return max(a-b, b-a) }
+
+// goods is what was given back for goods, without tax and shipping. ok is false where the refund does not say; 0 and true
+// is a refund of nothing but shipping.
+func (g *shopifyGiven) goods() (minor int64, ok bool) {
+	minor = g.parts.goods - g.parts.less
+	if g.taxed {
+		minor -= g.parts.tax
+	}
+	if minor <= 0 && g.all > 0 && g.parts.beyond+g.parts.too >= g.all {
 		return 0, true
 	}
-	minor = min(goods-less, back)
+	minor = min(minor, g.all)
 	return minor, minor > 0
 }
 
@@ -153,61 +150,43 @@ func (r *shopifyReader) refund() (Report, error) {
 	case f.Order == 0:
 		return Report{}, refuse(track.BadRequest, "order_id", "is missing")
 	}
-	at, test, foreign, given := f.ProcessedAt, false, false, false
+	at, test := f.ProcessedAt, false
 	if at == "" {
 		at = f.CreatedAt
 	}
-	sum := shopifySum{currency: f.currency()}
-	for i, t := range f.Transactions {
-		given = given || f.gives(i)
+	for _, t := range f.Transactions {
 		test = test || t.Test
-		foreign = foreign || t.Currency != "" && !strings.EqualFold(t.Currency, sum.currency)
 	}
 	c, err := r.conversion(schema.Refund, at, test)
 	if err != nil {
 		return Report{}, err
 	}
-	if !given {
+	if !f.gives() {
 		return ignored(NoMoney), nil
 	}
+	sum := shopifySum{currency: f.currency()}
 	if !schema.KnownCurrency(sum.currency) {
 		return Report{}, refuse(track.Unprocessable, "transactions.currency", "%q is not a currency of ISO 4217", sum.currency)
 	}
-	if foreign {
-		if err := f.foreign(&c, &sum); err != nil {
-			return Report{}, err
-		}
-	} else {
-		back := f.transactions(&sum)
-		minor, ok := f.share(&sum, back)
-		switch {
-		case sum.err != nil:
-			return Report{}, sum.err
-		case back <= 0:
-			return ignored(NoMoney), nil
-		case ok && !r.rules.Total && minor == 0:
-			return ignored(NoMoney), nil // shipping is no part of the sale
-		case ok && !r.rules.Total:
-			c.Amount = minor
-		default:
-			c.Gross = back
-		}
+	g, told := f.given(&sum)
+	goods, ok := g.goods()
+	switch {
+	case sum.err != nil:
+		return Report{}, sum.err
+	case !told:
+		return ignored(OtherCurrency), nil
+	case g.all <= 0:
+		return ignored(NoMoney), nil
+	case ok && !r.rules.Total && goods == 0:
+		return ignored(NoMoney), nil // shipping is no part of the sale
+	case ok && !r.rules.Total:
+		c.Amount = goods
+	default:
+		c.Gross = g.all
 	}
 	c.Currency = sum.currency
 	c.Invoice, c.Refund, c.Reason = f.Order.String(), f.ID.String(), clip(f.Note)
 	c.Payments = names(c.Invoice)
 	c.Metadata = r.shop()
 	return reported(c), nil
-}
-
-// foreign fills in what was given back to a customer who pays in another currency than the shop's: what the lines say in
-// the shop's own.
-func (f *shopifyRefund) foreign(c *schema.Conversion, sum *shopifySum) error {
-	for _, l := range f.Lines {
-		c.Amount += sum.of("refund_line_items.subtotal_set", l.SubtotalSet.Shop.Amount)
-	}
-	if sum.err == nil && c.Amount <= 0 {
-		return refuse(track.Unprocessable, "refund_line_items", "name nothing, and the transactions are in another currency than the shop's: it could not be said what this takes from the sale")
-	}
-	return sum.err
 }

@@ -60,11 +60,13 @@ func TestShopifyEvents(t *testing.T) {
 	f("order_yen", "sale of Purchase"+john+" after the click: 1800 of 1980 JPY"+paid)
 	// One of two things was taken off before it was paid; another was given back since, which a message of its own tells.
 	f("order_edited", "sale of Purchase"+john+" after the click: 22000 of 24310 USD"+paid)
+	f("order_edited_foreign", "sale of Purchase"+john+" after the click: 22000 of 24310 USD"+paid)
 	f("order_free", "lead of Checkout"+john+" after the click, codes ADA10, noted {\"shop\":\"toys.example\"}, at 2025-11-24T16:00:00")
 
 	f("refund", "refund: 9250 USD"+given)
 	f("refund_shipping", "refund: 9250 USD"+given)
 	f("refund_shipping_only", "ignored: no_money")
+	f("refund_shipping_lines_only", "ignored: no_money")
 	f("refund_shipping_of_goods", "ignored: no_money") // which came back, and were not paid back
 	f("refund_less", "refund: 8352 USD"+given)
 	f("refund_amount", "refund: 2000 USD"+given)
@@ -72,6 +74,17 @@ func TestShopifyEvents(t *testing.T) {
 	f("refund_tax_included", "refund: 10000 EUR"+given)
 	f("refund_foreign", "refund: 9250 USD"+given)
 	f("refund_foreign_failed", "ignored: no_money")
+	f("refund_foreign_shipping", "refund: 9250 USD"+given)
+	f("refund_foreign_shipping_lines", "refund: 9250 USD"+given)
+	f("refund_foreign_shipping_only", "ignored: no_money")
+	f("refund_foreign_less", "refund: 8352 USD"+given)
+	f("refund_foreign_part", "refund: 4625 USD"+given) // 40.00 EUR, of what comes to 85.60 EUR and 98.98 USD
+	f("refund_foreign_gift_card", "refund: 9250 USD"+given)
+	f("refund_foreign_amount", "refund: 2000 USD"+given)
+	f("refund_foreign_tax_included", "refund: 10000 EUR"+given)
+	f("refund_foreign_tax_included_gift_card", "refund: 10000 EUR"+given)
+	f("refund_foreign_less_plain", "refund: 8352 USD"+given)
+	f("refund_foreign_bare", "ignored: other_currency")
 	f("refund_restock", "ignored: no_money")
 	f("refund_failed", "ignored: no_money")
 
@@ -85,10 +98,23 @@ func TestShopifyEvents(t *testing.T) {
 	total := rules
 	total.Total = true
 	for name, want := range map[string]string{
-		"order":                    "sale of Purchase" + john + " after the click: 20810 of 20810 USD" + paid,
-		"refund":                   "refund of 9898 USD" + given,
-		"refund_shipping_only":     "refund of 1000 USD" + given,
-		"refund_shipping_of_goods": "refund of 1000 USD" + given,
+		"order":                                 "sale of Purchase" + john + " after the click: 20810 of 20810 USD" + paid,
+		"refund":                                "refund of 9898 USD" + given,
+		"refund_shipping_only":                  "refund of 1000 USD" + given,
+		"refund_shipping_lines_only":            "refund of 1015 USD" + given,
+		"refund_shipping_of_goods":              "refund of 1000 USD" + given,
+		"refund_foreign":                        "refund of 9898 USD" + given,
+		"refund_foreign_shipping":               "refund of 10913 USD" + given,
+		"refund_foreign_shipping_lines":         "refund of 10913 USD" + given,
+		"refund_foreign_shipping_only":          "refund of 1015 USD" + given,
+		"refund_foreign_less":                   "refund of 9000 USD" + given,
+		"refund_foreign_part":                   "refund of 4625 USD" + given,
+		"refund_foreign_gift_card":              "refund of 9898 USD" + given,
+		"refund_foreign_amount":                 "refund of 2000 USD" + given,
+		"refund_foreign_tax_included":           "refund of 11900 EUR" + given,
+		"refund_foreign_less_plain":             "refund of 9000 USD" + given,
+		"refund_foreign_tax_included_gift_card": "refund of 11899 EUR" + given,
+		"refund_foreign_bare":                   "ignored: other_currency",
 	} {
 		report, err := shopifyDoor.Read(shopifyMessage(payload(t, "shopify/"+name), topicOf(name), secret), total)
 		same(t, name+", all that is charged", told(report, err), want)
