@@ -55,11 +55,12 @@ func TestASaleIsToldToTheMerchantAndToThePartnersTracker(t *testing.T) {
 		t.Errorf("notice %+v", told.notice)
 	}
 
+	pseudonym := w.pseudonym(sale)
 	back := w.receiver.one("/ada")
 	q, err := url.ParseQuery(back.query)
 	w.must(err)
 	if diff := cmp.Diff(url.Values{
-		"cid": {sale.Click}, "e": {"sale.created"}, "st": {"sale"}, "tx": {sale.ID}, "stx": {sale.ID}, "a": {"123.45"}, "p": {""}, "c": {"USD"}, "l": {"ada"},
+		"cid": {sale.Click}, "e": {"sale.created"}, "st": {"sale"}, "tx": {pseudonym}, "stx": {pseudonym}, "a": {"123.45"}, "p": {""}, "c": {"USD"}, "l": {"ada"},
 		"s": {"a b&c"}, "s1": {"é/?"}, "t": {"0"},
 	}, q); diff != "" || back.method != http.MethodGet || back.body != "" {
 		t.Errorf("%s to the tracker: -want +got\n%s", back.method, diff)
@@ -78,6 +79,70 @@ func TestASaleIsToldToTheMerchantAndToThePartnersTracker(t *testing.T) {
 	w.decide(sale) // the merchant repeats itself
 	if again := w.run(); again.Notices+again.Delivered != 0 {
 		t.Errorf("after a repeat: %+v", again)
+	}
+}
+
+// pseudonym is what analysts know a conversion by.
+func (w *world) pseudonym(c schema.Conversion) (id string) {
+	w.t.Helper()
+	w.must(w.CH.QueryRow(w.t.Context(), `SELECT v.conversion_id FROM analytics.conversions AS v JOIN fairlead.attributions AS a ON v.node = a.node AND v.seq = a.seq
+		WHERE a.conversion_id = ? AND v.occurred_at >= '2026-01-01'`, c.ID).Scan(&id))
+	return id
+}
+
+func TestATrackerGetsTheIDsOfAnalystsAndCannotCheckAGuessByThem(t *testing.T) {
+	w := newWorld(t)
+	w.hook("/in")
+	w.tracker(1, "/ada?{status}.{txid}.{sale_txid}.{event_id}")
+	lead, sale := w.conversion(schema.Lead, "c1", clicked(1, 2)), w.conversion(schema.Sale, "c1", sold("in_1", 5000))
+	refund := w.conversion(schema.Refund, "", refunded("in_1", "re_1", 2000))
+	w.decide(lead, sale, refund)
+	w.run()
+	back := w.receiver.take("/ada")
+	want := []struct {
+		status, sale string
+		of           schema.Conversion
+	}{{"lead", "", lead}, {"refund", w.pseudonym(sale), refund}, {"sale", w.pseudonym(sale), sale}}
+	if len(back) != len(want) {
+		t.Fatalf("got %+v", back)
+	}
+	for i, f := range want {
+		got := strings.Split(back[i].query, ".")
+		w.equal("to the tracker", strings.Join(got[:3], "."), f.status+"."+w.pseudonym(f.of)+"."+f.sale)
+		// Whoever knows the reports knows all of this but the key.
+		guess := told{Audience: 1, Ordinal: 1, Type: schema.NoticeOf(f.of.Kind, schema.NoticeCreated), Partner: 1, Amount: f.of.Amount, Currency: "USD"}
+		w.equal("the event id", got[3], eventID(guess, w.pseudonym(f.of)))
+		if strings.Contains(back[i].query, f.of.ID) || got[3] == eventID(guess, f.of.ID) {
+			t.Errorf("whoever guesses what %s is made of can check it", back[i].query)
+		}
+	}
+	merchants := w.receiver.take("/in")
+	if len(merchants) != len(want) {
+		t.Fatalf("to the merchant: got %+v", merchants)
+	}
+	for i, f := range want {
+		w.equal("to the merchant", merchants[i].notice.Data.ConversionID, f.of.ID)
+	}
+	for _, c := range []schema.Conversion{lead, sale, refund} {
+		if n := w.Count(fmt.Sprintf("SELECT count() FROM fairlead.notices WHERE audience = 1 AND subject = '%s' AND position(body, subject) = 0", c.ID)); n != 1 {
+			t.Errorf("%d notices to the partner of the %s are found by its id, and do not hold it", n, c.Kind)
+		}
+	}
+}
+
+func TestWithoutAKeyNobodyIsToldUntilThereIsOne(t *testing.T) {
+	w := newWorld(t)
+	w.hook("/in")
+	w.decide(w.conversion(schema.Sale, "c1", sold("in_1", 5000), clicked(1, 2)))
+	for _, key := range []string{"", "00112233445566778899aabbccddee"} {
+		w.secret(key)
+		if r, err := w.courier.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "holds no key of 16 bytes") || r.Notices != 0 {
+			t.Errorf("with the key %q: %+v, %v", key, r, err)
+		}
+	}
+	w.secret("00112233445566778899aabbccddeeff")
+	if r := w.run(); r.Delivered != 1 {
+		t.Errorf("with a key of 16 bytes: %+v", r)
 	}
 }
 

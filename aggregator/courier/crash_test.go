@@ -24,6 +24,7 @@ func TestACrashAtAnyStepLosesNothingAndChangesNoEventID(t *testing.T) {
 		w := newWorld(t)
 		w.hook("/in")
 		w.tracker(1, "/ada?{event_id}.{status}.{txid}")
+		w.secret("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff") // the same in each world, and so are the ids
 		steps := 0
 		crashing := func() {
 			w.courier = New(w.opt) // another process

@@ -27,32 +27,34 @@ var (
 
 // decision is a row of attributions.
 type decision struct {
-	Token      uint64
-	Kind       schema.ConversionKind
-	Test       bool
-	ID         string // of the conversion
-	Customer   string
-	Node       string
-	Seq        uint64
-	ReceivedAt time.Time
-	OccurredAt time.Time
-	State      schema.AttributionState
-	Reason     schema.AttributionReason
-	Partner    uint32
-	Link       uint32
-	Click      string
-	Coupon     string
-	Claim      uint32
-	Sale       string
-	Binds      bool
-	Amount     int64
-	Currency   string
+	Token         uint64
+	Kind          schema.ConversionKind
+	Test          bool
+	ID            string // of the conversion
+	Pseudonym     string // what partners get in place of ID, which is made of customers' and invoices' names: a keyed hash of it
+	Customer      string
+	Node          string
+	Seq           uint64
+	ReceivedAt    time.Time
+	OccurredAt    time.Time
+	State         schema.AttributionState
+	Reason        schema.AttributionReason
+	Partner       uint32
+	Link          uint32
+	Click         string
+	Coupon        string
+	Claim         uint32
+	Sale          string
+	SalePseudonym string // likewise of Sale
+	Binds         bool
+	Amount        int64
+	Currency      string
 }
 
 func (d *decision) fields() []any {
 	return []any{
-		&d.Token, (*string)(&d.Kind), &d.Test, &d.ID, &d.Customer, &d.Node, &d.Seq, &d.ReceivedAt, &d.OccurredAt, (*string)(&d.State), (*string)(&d.Reason),
-		&d.Partner, &d.Link, &d.Click, &d.Coupon, &d.Claim, &d.Sale, &d.Binds, &d.Amount, &d.Currency,
+		&d.Token, (*string)(&d.Kind), &d.Test, &d.ID, &d.Pseudonym, &d.Customer, &d.Node, &d.Seq, &d.ReceivedAt, &d.OccurredAt, (*string)(&d.State), (*string)(&d.Reason),
+		&d.Partner, &d.Link, &d.Click, &d.Coupon, &d.Claim, &d.Sale, &d.SalePseudonym, &d.Binds, &d.Amount, &d.Currency,
 	}
 }
 
@@ -286,11 +288,15 @@ func compare(s *subject, audience uint32, last told) (draft, bool) {
 		next.Partner, next.Amount, next.Currency = is.Partner, is.Amount, is.Currency
 	}
 	next.Node, next.Seq = from.Node, from.Seq
+	id, sale := s.id, from.Sale
+	if audience != 0 {
+		id, sale = from.Pseudonym, from.SalePseudonym
+	}
 	n := stored{told: next, test: from.Test}
 	n.Notice = Notice{
-		ID: eventID(next), Type: next.Type, Test: from.Test,
+		ID: eventID(next, id), Type: next.Type, Test: from.Test,
 		Data: NoticeData{
-			ConversionID: s.id, Kind: s.kind, OccurredAt: from.OccurredAt.UTC(), State: from.State, Reason: from.Reason, NoticeKnown: next.known(), SaleID: from.Sale,
+			ConversionID: id, Kind: s.kind, OccurredAt: from.OccurredAt.UTC(), State: from.State, Reason: from.Reason, NoticeKnown: next.known(), SaleID: sale,
 		},
 	}
 	if knows {

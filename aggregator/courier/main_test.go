@@ -59,6 +59,7 @@ func newWorld(t testing.TB) *world {
 	if _, err := w.dir.SeedProgram(t.Context(), directory.DefaultProgram()); err != nil {
 		t.Fatal(err)
 	}
+	w.must(w.dir.EnsureSecret(t.Context()))
 	if _, err := w.dir.Heal(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -112,6 +113,13 @@ func (w *world) tracker(p schema.PartnerID, template string) {
 	_, err := w.dir.SetPostback(w.t.Context(), directory.CLI, p, directory.NewEndpoint{URL: w.receiver.URL + template})
 	w.must(err)
 	w.pass(time.Second)
+}
+
+// secret replaces the key of the program's pseudonyms, in hexadecimal.
+func (w *world) secret(key string) {
+	w.t.Helper()
+	w.Exec(`INSERT INTO fairlead.directory_log (kind, id, version, changed_at, actor, data)
+		SELECT 'secret', 1, max(version) + 1, fromUnixTimestamp64Milli(?), 'cli', ? FROM fairlead.directory_log`, monday.UnixMilli(), `{"customers":"`+key+`"}`)
 }
 
 // change completes a conversion.

@@ -32,7 +32,7 @@ type NoticeKnown struct {
 
 // NoticeData is what a notice is about.
 type NoticeData struct {
-	ConversionID string                   `json:"conversion_id"`
+	ConversionID string                   `json:"conversion_id"` // a partner's: its pseudonym, as in analytics.conversions
 	Kind         schema.ConversionKind    `json:"kind"`
 	OccurredAt   time.Time                `json:"occurred_at"`
 	State        schema.AttributionState  `json:"state"`  // counted, or of what is withdrawn what it is instead
@@ -91,10 +91,11 @@ func (t told) known() NoticeKnown {
 }
 
 // eventID is a hash of what is told to whom for the how manieth time, so that whoever finds the same again finds the same id,
-// and a decision that comes back to what it was has another.
-func eventID(t told) string {
+// and a decision that comes back to what it was has another. The subject goes in by the name that the audience has for it: a
+// partner who guesses an invoice cannot check that by the hash.
+func eventID(t told, subject string) string {
 	h := sha256.New()
-	for _, part := range []any{t.Subject, t.Audience, t.Ordinal, t.Type, t.Partner, t.Amount, t.Currency} {
+	for _, part := range []any{subject, t.Audience, t.Ordinal, t.Type, t.Partner, t.Amount, t.Currency} {
 		s := fmt.Sprint(part)
 		fmt.Fprintf(h, "%d:%s", len(s), s)
 	}

@@ -156,6 +156,9 @@ func TestWhatCountsIsDeliveredAndCanBeDeliveredAgain(t *testing.T) {
 	}
 	d := o.open()
 	t.Cleanup(func() { d.Close() })
+	if err := d.Directory.EnsureSecret(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	l := newListener(t)
 	o.says("partner", "add", "--name", "Ada", "--email", "ada@example.com")
 	hook := parse[webhookJSON](t, o.says("webhook", "add", l.URL+"/in", "--events", "sale.created", "--json"))
@@ -190,7 +193,10 @@ func TestWhatCountsIsDeliveredAndCanBeDeliveredAgain(t *testing.T) {
 	if r := run(); r.Delivered != 2 {
 		t.Errorf("got %+v", r)
 	}
-	var event string
+	var event, id string
+	if err := d.CH.QueryRow(t.Context(), "SELECT conversion_id FROM analytics.conversions WHERE occurred_at >= '2026-01-01'").Scan(&id); err != nil {
+		t.Fatal(err)
+	}
 	for _, g := range l.take() {
 		switch g.path {
 		case "/in":
@@ -199,7 +205,7 @@ func TestWhatCountsIsDeliveredAndCanBeDeliveredAgain(t *testing.T) {
 				t.Errorf("the signature: %v", err)
 			}
 		case "/ada":
-			if g.query != "t="+sale.ID+"&s=sale&a=19.99" {
+			if g.query != "t="+id+"&s=sale&a=19.99" {
 				t.Errorf("the tracker got %s", g.query)
 			}
 		}
