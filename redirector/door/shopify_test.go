@@ -61,6 +61,7 @@ func TestShopifyEvents(t *testing.T) {
 	// One of two things was taken off before it was paid; another was given back since, which a message of its own tells.
 	f("order_edited", "sale of Purchase"+john+" after the click: 22000 of 24310 USD"+paid)
 	f("order_edited_foreign", "sale of Purchase"+john+" after the click: 22000 of 24310 USD"+paid)
+	f("order_edited_foreign_bare", "sale of Purchase"+john+" after the click: 12750 of 14412 USD"+paid) // and its refund is ignored
 	f("order_free", "lead of Checkout"+john+" after the click, codes ADA10, noted {\"shop\":\"toys.example\"}, at 2025-11-24T16:00:00")
 
 	f("refund", "refund: 9250 USD"+given)
