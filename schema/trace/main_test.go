@@ -24,7 +24,7 @@ func day(n float64) int64 { return monday.Add(time.Duration(n * 24 * float64(tim
 
 func date(n float64) time.Time { return time.UnixMilli(day(n)).UTC() }
 
-const customers = schema.CustomerKey("0011")
+const customers = schema.CustomerKey("00112233445566778899aabbccddeeff")
 
 var clickKey = schema.ClickKey{1, 2, 3}
 

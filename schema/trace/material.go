@@ -82,6 +82,9 @@ func (r *Reader) gather(ctx context.Context, q Question) (*material, error) {
 	if m.asked = readings(q, key); len(m.asked) == 0 {
 		return m, nil
 	}
+	if err := r.unmask(ctx, m); err != nil {
+		return nil, err
+	}
 	if m.reports, m.found, m.more, err = r.reports(ctx, m.asked); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -151,7 +152,7 @@ func (m *material) ownReport(r *told, p schema.PartnerID) (*Report, *Decision) {
 		case a.as == AsClick:
 			own.Click = a.name
 		case a.as == AsConversion:
-			own.ID = a.name
+			own.ID = cmp.Or(a.told, a.name)
 		}
 	}
 	d := r.decision

@@ -64,6 +64,7 @@ type decided struct {
 type reading struct {
 	as   As
 	name string // as conversions have it
+	told string // as whoever asks was told it; empty: the same
 }
 
 // tie is the name of what ties reports together, as it is hashed in the column names of conversions.
@@ -102,7 +103,7 @@ func readings(q Question, key schema.CustomerKey) []reading {
 	var out []reading
 	add := func(as As, name string, likely bool) {
 		if name != "" && (q.As == as || q.As == "" && likely) {
-			out = append(out, reading{as, name})
+			out = append(out, reading{as: as, name: name})
 		}
 	}
 	_, noClick := schema.ParseClickID(text)
@@ -111,9 +112,32 @@ func readings(q Question, key schema.CustomerKey) []reading {
 	add(AsPayment, text, true)
 	add(AsEmail, key.EmailAlias(text), strings.Contains(text, "@"))
 	add(AsShop, schema.ShopAlias(text), strings.Contains(text, ".") && !strings.Contains(text, "@"))
-	add(AsConversion, text, len(text) == 32 && strings.Trim(text, "0123456789abcdef") == "")
+	add(AsConversion, text, isID(text))
 	add(AsAlias, text, strings.HasPrefix(text, "email:") || strings.HasPrefix(text, "shop:"))
 	return out
+}
+
+// isID reports whether a text looks like a conversion's id.
+func isID(text string) bool { return len(text) == 32 && strings.Trim(text, "0123456789abcdef") == "" }
+
+// unmask adds the conversions that partners and analysts know by what was asked for: they are not told a conversion's own
+// id, but one that is keyed.
+func (r *Reader) unmask(ctx context.Context, m *material) error {
+	for _, a := range m.asked {
+		if a.as != AsConversion || !isID(a.name) {
+			continue
+		}
+		var ids []struct {
+			ID string `ch:"conversion_id"`
+		}
+		if err := r.ch.Select(clickhouse.Named(ctx, "trace: whose id it is", map[string]string{"pseudonym": a.name}), &ids, sql("pseudonym")); err != nil {
+			return fmt.Errorf("read whose id it is: %w", err)
+		}
+		for _, c := range ids {
+			m.asked = append(m.asked, reading{AsConversion, c.ID, a.name})
+		}
+	}
+	return nil
 }
 
 // reports reads every report that belongs together with what was asked for, and how that was found.

@@ -1,6 +1,8 @@
 package trace
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
@@ -52,6 +54,33 @@ func TestAStoryIsToldInOrderOfTime(t *testing.T) {
 		if diff := cmp.Diff(counts, s.Counts); diff != "" {
 			t.Errorf("%s: -want +got\n%s", question.text, diff)
 		}
+	}
+}
+
+func TestAnIDThatPartnersAndAnalystsWereToldIsFound(t *testing.T) {
+	w := newWorld(t)
+	w.happens(lead(2, "ann", w.clicked(1, 0)), sale(3, "ann", "in_1"), sale(4, "bob", "in_2", w.clicked(2, 1)))
+	var told string
+	if err := w.CH.QueryRow(t.Context(), "SELECT conversion_id FROM analytics.conversions WHERE kind = 'sale' AND partner_id = 1").Scan(&told); err != nil {
+		t.Fatal(err)
+	}
+	if own := sale(3, "ann", "in_1").ID; told == own {
+		t.Fatalf("analysts are told a conversion's own id, %s", own)
+	}
+	for what, got := range map[string]Story{"the team": w.asked(told), "the partner": w.askedBy(1, told)} {
+		if !slices.Equal(got.Found, []As{AsConversion}) || len(got.Counts) != 1 || got.Counts[0].Gross != 10000 {
+			t.Errorf("%s: found as %v, it counts %+v", what, got.Found, got.Counts)
+		}
+	}
+	text, err := json.Marshal(w.askedBy(1, told))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if own := sale(3, "ann", "in_1").ID; bytes.Contains(text, []byte(own)) || !bytes.Contains(text, []byte(told)) {
+		t.Errorf("a partner is told a conversion's own id: %s", text)
+	}
+	if got := w.asked("00112233445566778899aabbccddeeff"); len(got.Found) > 0 {
+		t.Errorf("an id of nothing was found as %v", got.Found)
 	}
 }
 
