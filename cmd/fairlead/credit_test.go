@@ -185,7 +185,7 @@ func TestRatesFromTheShell(t *testing.T) {
 		t.Errorf("got %s", out)
 	}
 	file := filepath.Join(t.TempDir(), "rates.csv")
-	text := "day,currency,rate\n" + dayAgo(4) + ",EUR,1.0853\n" + dayAgo(4) + ",EUR,1.1\n" + dayAgo(4) + ",XXX,1\n" + dayAgo(30) + ",JPY,0.0065\n"
+	text := "day,currency,rate\n" + dayAgo(4) + ",EUR,1.0853\n" + dayAgo(4) + ",EUR,1.1\n" + dayAgo(4) + ",XTS,1\n" + dayAgo(30) + ",JPY,0.0065\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

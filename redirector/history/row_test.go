@@ -105,7 +105,7 @@ func TestRowsThatAreRefused(t *testing.T) {
 		{"kind,date,customer,amount", "lead,2025-01-01,,", "customer: is missing"},
 		{"kind,date,customer,amount", "sale,2025-01-01,,5", "customer: is missing"},
 		{"kind,date,customer,amount", "refund,2025-01-01,c1,5", "invoice: is missing"},
-		{"date,customer,amount,currency", "2025-01-01,c1,5,XXX", "currency: \"XXX\" is not one of ISO 4217"},
+		{"date,customer,amount,currency", "2025-01-01,c1,5,XTS", "currency: \"XTS\" is not one of ISO 4217"},
 		{"date,customer,amount", "2025-01-01," + long + ",5", "customer: has 256 bytes"},
 		{"date,customer,amount", "2025-01-01,a\x01b,5", "customer: has a control character"},
 		{"date,customer,amount", "2025-01-01,a\xffb,5", "field 2 is not UTF-8"},
