@@ -186,7 +186,7 @@ func (n *Node) empty(shippers []Shipper) {
 	for _, s := range shippers {
 		wg.Go(func() {
 			if err := s.Drain(ctx); err != nil {
-				n.log.Warn("a journal is not empty: the rest is shipped after the next start", "err", err)
+				n.log.Warn("not all was shipped, or said to be: the rest follows after the next start", "err", err)
 			}
 		})
 	}

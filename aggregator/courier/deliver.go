@@ -16,16 +16,24 @@ import (
 )
 
 var (
+	//go:embed queries/pending.sql
+	pendingSQL string
 	//go:embed queries/due.sql
-	dueSQL string
+	dueOfPendingSQL string
 	//go:embed queries/open.sql
-	openSQL string
+	openOfPendingSQL string
 	//go:embed queries/notices.sql
 	noticesSQL string
 	//go:embed queries/in_force.sql
 	inForceSQL string
 	//go:embed queries/clicks.sql
 	clicksSQL string
+)
+
+// What is pending is what was never tried, or is tried again.
+var (
+	dueSQL  = "WITH pending AS\n(\n" + pendingSQL + ")\n" + dueOfPendingSQL
+	openSQL = "WITH pending AS\n(\n" + pendingSQL + ")\n" + openOfPendingSQL
 )
 
 // Bounds of what is under way at once.

@@ -108,8 +108,8 @@ func writePair(t testing.TB) (cert, key string) {
 	return cert, key
 }
 
-// TestWhatADeploymentExports holds the names, labels and closed sets of values of all metrics, for dashboards and rules are
-// made of them, and the alerting rules against them.
+// TestWhatADeploymentExports holds the names, labels and closed sets of values of the metrics that are there from the start, for
+// dashboards and rules are made of them, and the alerting rules against them.
 func TestWhatADeploymentExports(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)

@@ -248,23 +248,28 @@ func partnerSet(open opener) *cobra.Command {
 			if p, err = d.Directory.SetPartnerGroup(ctx, directory.CLI, p.ID, group, reason); err != nil {
 				return err
 			}
-			home, err := homepage(ctx, d)
-			if err != nil {
-				return err
-			}
-			l, err := d.Directory.Link(ctx, p.Link)
-			if err != nil {
-				return err
-			}
 			if p.Group == "" {
-				return a.one(c, partnerOf(d, home, p, l), "%s (%s) is in no group.", p.Name, p.ID)
+				return answerPartner(c, d, &a, p, "%s (%s) is in no group.", p.Name, p.ID)
 			}
-			return a.one(c, partnerOf(d, home, p, l), "%s (%s) is in the group %s.", p.Name, p.ID, p.Group)
+			return answerPartner(c, d, &a, p, "%s (%s) is in the group %s.", p.Name, p.ID, p.Group)
 		}),
 	}
 	c.Flags().StringVar(&group, "group", "", "the group's name, in any case; empty: none")
 	c.Flags().StringVar(&reason, "reason", "", "why, for the record")
 	return needs(a.flag(c), "group")
+}
+
+// answerPartner prints a partner with the personal link, or says a sentence.
+func answerPartner(c *cobra.Command, d *deployment, a *printer, p schema.Partner, sentence string, args ...any) error {
+	home, err := homepage(c.Context(), d)
+	if err != nil {
+		return err
+	}
+	l, err := d.Directory.Link(c.Context(), p.Link)
+	if err != nil {
+		return err
+	}
+	return a.one(c, partnerOf(d, home, p, l), sentence, args...)
 }
 
 func partnerSuspend(open opener) *cobra.Command {
@@ -293,15 +298,7 @@ func partnerStatus(open opener, verb, short string, status schema.PartnerStatus,
 			if p, err = d.Directory.SetPartnerStatus(ctx, directory.CLI, p.ID, status, reason); err != nil {
 				return err
 			}
-			home, err := homepage(ctx, d)
-			if err != nil {
-				return err
-			}
-			l, err := d.Directory.Link(ctx, p.Link)
-			if err != nil {
-				return err
-			}
-			return a.one(c, partnerOf(d, home, p, l), sentence, p.Name, p.ID)
+			return answerPartner(c, d, &a, p, sentence, p.Name, p.ID)
 		}),
 	}
 	c.Flags().StringVar(&reason, "reason", "", "why, for the record")

@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 
-	"fairlead/redirector/spool"
 	"fairlead/schema"
 	"fairlead/schema/directory"
 )
@@ -30,26 +29,11 @@ type link struct {
 // Links imports partners' links. A slug that is a link of the same partner to the same place is kept; any other that is taken
 // is refused.
 func (im *Importer) Links(ctx context.Context, path string, stdin io.Reader) (LinksReport, error) {
-	im.fillIn()
 	var r LinksReport
-	file, err := spool.Open(ctx, path, stdin, im.told(StepRead))
-	if err != nil {
-		return r, err
-	}
-	defer file.Close()
-	t, err := openTable(file.Counted(ctx, im.told(StepRows)), linkColumns)
-	if err != nil {
-		return r, err
-	}
-	program, err := im.Directory.Program(ctx)
-	if err != nil {
-		return r, err
-	}
-	out := &rejects{path: im.Rejects, header: t.header}
-	err = im.links(ctx, t, program, out, &r)
-	r.Read = t.Read
-	out.tell(&r.Read)
-	return r, errors.Join(err, out.close())
+	err := im.file(ctx, path, stdin, linkColumns, &r.Read, func(t *table, program schema.Program, out *rejects) error {
+		return im.links(ctx, t, program, out, &r)
+	})
+	return r, err
 }
 
 func (im *Importer) links(ctx context.Context, t *table, program schema.Program, out *rejects, r *LinksReport) error {

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"fairlead/redirector/spool"
 	"fairlead/schema"
 	"fairlead/schema/directory"
 )
@@ -41,26 +40,11 @@ type slugAt struct {
 // Partners imports partners. Who is there already, by e-mail address, is kept as they are, and gets the links and the
 // opening balance that they lack.
 func (im *Importer) Partners(ctx context.Context, path string, stdin io.Reader) (PartnersReport, error) {
-	im.fillIn()
 	var r PartnersReport
-	file, err := spool.Open(ctx, path, stdin, im.told(StepRead))
-	if err != nil {
-		return r, err
-	}
-	defer file.Close()
-	t, err := openTable(file.Counted(ctx, im.told(StepRows)), partnerColumns)
-	if err != nil {
-		return r, err
-	}
-	program, err := im.Directory.Program(ctx)
-	if err != nil {
-		return r, err
-	}
-	out := &rejects{path: im.Rejects, header: t.header}
-	err = im.partners(ctx, t, program, out, &r)
-	r.Read = t.Read
-	out.tell(&r.Read)
-	return r, errors.Join(err, out.close())
+	err := im.file(ctx, path, stdin, partnerColumns, &r.Read, func(t *table, program schema.Program, out *rejects) error {
+		return im.partners(ctx, t, program, out, &r)
+	})
+	return r, err
 }
 
 func (im *Importer) partners(ctx context.Context, t *table, program schema.Program, out *rejects, r *PartnersReport) error {

@@ -3,8 +3,11 @@ package history
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/csv"
 	"errors"
+	"fairlead/redirector/spool"
+	"fairlead/schema"
 	"fmt"
 	"io"
 	"slices"
@@ -178,4 +181,28 @@ func columnName(s string) string {
 		before = r
 	}
 	return strings.Trim(b.String(), "_")
+}
+
+// file reads a file of partners or of their links: work takes the rows, which are held to the program as it is now, and what it
+// refuses is written down.
+func (im *Importer) file(ctx context.Context, path string, stdin io.Reader, known columns, read *Read, work func(*table, schema.Program, *rejects) error) error {
+	im.fillIn()
+	file, err := spool.Open(ctx, path, stdin, im.told(StepRead))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	t, err := openTable(file.Counted(ctx, im.told(StepRows)), known)
+	if err != nil {
+		return err
+	}
+	program, err := im.Directory.Program(ctx)
+	if err != nil {
+		return err
+	}
+	out := &rejects{path: im.Rejects, header: t.header}
+	err = work(t, program, out)
+	*read = t.Read
+	out.tell(read)
+	return errors.Join(err, out.close())
 }

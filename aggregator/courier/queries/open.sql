@@ -3,39 +3,4 @@ SELECT
     min(queued_at)                    AS oldest,
     countIf(attempts = 0)             AS untried,
     minIf(queued_at, attempts = 0)    AS oldest_untried
-FROM
-(
-    SELECT
-        queued_at,
-        max(number)  AS attempts
-    FROM
-    (
-        SELECT
-            arrayJoin(arrayConcat(
-                arrayMap(id -> ('webhook', id), webhooks),
-                arrayMap(id -> ('postback', id), postbacks)))  AS whom,
-            event_id,
-            created_at                                         AS queued_at,
-            toUInt32(0)                                        AS number,
-            created_at                                         AS at,
-            created_at                                         AS again_at,
-            toUInt64(0)                                        AS run
-        FROM fairlead.notices
-        WHERE created_at >= {untried:DateTime64(3, 'UTC')}
-        UNION ALL
-        SELECT
-            (toString(endpoint), endpoint_id), event_id, queued_at, attempt, attempted_at, next_at, token
-        FROM fairlead.deliveries
-        WHERE queued_at >= {since:DateTime64(3, 'UTC')}
-          AND (state = 'retry' OR state = 'asked' AND queued_at >= {untried:DateTime64(3, 'UTC')})
-    )
-    WHERE sipHash128(whom.1, whom.2, event_id, queued_at) NOT IN
-    (
-        SELECT sipHash128(toString(endpoint), endpoint_id, event_id, queued_at)
-        FROM fairlead.deliveries
-        WHERE queued_at >= {since:DateTime64(3, 'UTC')}
-          AND state IN ('delivered', 'failed', 'skipped')
-          AND (attempt > 1 OR queued_at >= {untried:DateTime64(3, 'UTC')})
-    )
-    GROUP BY whom, event_id, queued_at
-)
+FROM pending
