@@ -37,6 +37,9 @@ type hit struct {
 
 // Handle answers one request.
 func (s *Server) Handle(ctx *fasthttp.RequestCtx) {
+	if s.leaving.Load() {
+		ctx.SetConnectionClose() // whose request comes as an idle connection is closed would be recorded and not answered
+	}
 	h := s.hits.Get().(*hit)
 	h.ctx, h.now = ctx, s.timeOf(ctx)
 	defer s.done(h)
