@@ -57,6 +57,7 @@ type Transfer struct {
 	ID       TransferID
 	BookedAt int64 // milliseconds since 1970
 	At       int64 // when it happened in the business: of the sale, of the refund, the hold's end; likewise
+	DueAt    int64 // when the reward's hold ends, by what was known when the row was booked; likewise; 0: it has none that ends
 	Partner  PartnerID
 	Reward   RewardID
 	Debit    Account // loses Amount
