@@ -39,6 +39,7 @@ type Options struct {
 	LockLife      time.Duration    // how long the writer's lock outlives its last renewal; 0: 3 s
 	LockWait      time.Duration    // how long a writer waits for its turn; 0: 30 s
 	CompareEvery  time.Duration    // how often Reconcile compares every entry; 0: an hour
+	PayoutKey     schema.PayoutKey // payout details are sealed with it; empty: they can neither be read nor changed
 
 	LoopbackEndpoints bool // webhooks and postbacks may be on this machine: for tests
 }
