@@ -16,7 +16,9 @@ type book struct {
 	balances map[schema.Account]int64
 	causes   map[cause]*causeSum
 	ids      map[schema.TransferID]bool
-	released bool // the hold is over, and what is given now can be paid
+	rows     []schema.Transfer // that stand, each once
+	dueAt    int64             // what the newest row says of the hold's end; 0: nothing
+	released bool              // the hold is over, and what is given now can be paid
 	wanted   []schema.Transfer
 }
 
@@ -36,9 +38,13 @@ func newBook(r *reward, rows []schema.Transfer, now int64) *book {
 	b := &book{reward: r, now: now, causes: map[cause]*causeSum{}, ids: map[schema.TransferID]bool{}}
 	rows = slices.SortedFunc(slices.Values(rows), func(a, b schema.Transfer) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	rows = slices.CompactFunc(rows, func(a, b schema.Transfer) bool { return a.ID == b.ID })
-	b.balances = schema.Balances(rows)
+	b.rows, b.balances = rows, schema.Balances(rows)
 	b.released = r.source == schema.AccountOpening
+	var newest uint64
 	for _, t := range rows {
+		if t.DueAt != 0 && t.Kind != schema.CausePayout && t.Token >= newest {
+			newest, b.dueAt = t.Token, t.DueAt
+		}
 		sum := b.sum(cause{t.Kind, t.Cause})
 		sum.rows++
 		b.ids[t.ID] = true
@@ -151,7 +157,7 @@ func (b *book) release() {
 		return
 	}
 	b.released = true
-	b.move(b.moved(schema.CauseReleased, b.due), schema.AccountHolding, schema.AccountPayable, max(0, b.balances[schema.AccountHolding]))
+	b.move(b.within(schema.CauseReleased, b.due), schema.AccountHolding, schema.AccountPayable, max(0, b.balances[schema.AccountHolding]))
 }
 
 // settle brings what stands elsewhere to where it belongs: after a review began or ended.
@@ -162,13 +168,19 @@ func (b *book) settle() {
 	}[to]
 	for _, from := range []schema.Account{schema.AccountReview, schema.AccountHolding, schema.AccountPayable} {
 		if from != to {
-			b.move(b.moved(kind, b.now), from, to, max(0, b.balances[from]))
+			b.move(b.within(kind, b.now), from, to, max(0, b.balances[from]))
 		}
 	}
 }
 
-// moved is the cause of a move within the reward.
-func (b *book) moved(kind schema.CauseKind, at int64) step {
+// moved returns the reward's hold, if it is held and ends at another moment than its rows say.
+func (b *book) moved() (Hold, bool) {
+	h := Hold{Partner: b.partner, Reward: b.id, Conversion: b.conversion, DueAt: b.due}
+	return h, b.balances[schema.AccountHolding] > 0 && b.dueAt != b.due
+}
+
+// within is the cause of a move within the reward.
+func (b *book) within(kind schema.CauseKind, at int64) step {
 	return step{kind: kind, cause: b.id.String(), at: at}
 }
 
@@ -178,9 +190,13 @@ func (b *book) move(s step, debit, credit schema.Account, amount int64) {
 		return
 	}
 	t := schema.Transfer{
-		BookedAt: b.now, At: s.at, Partner: b.partner, Reward: b.id, Debit: debit, Credit: credit, Amount: amount, Currency: b.currency,
+		BookedAt: b.now, At: s.at, DueAt: b.due, Partner: b.partner, Reward: b.id, Debit: debit, Credit: credit, Amount: amount, Currency: b.currency,
 		Kind: s.kind, Cause: s.cause, Rule: b.rule, Conversion: b.conversion, Note: s.note,
 	}
+	if b.due == never {
+		t.DueAt = 0
+	}
+	b.dueAt = t.DueAt
 	for n := 0; n == 0 || b.ids[t.ID]; n++ {
 		t.Identify(n)
 	}

@@ -74,8 +74,34 @@ type Entry struct {
 	Note     string
 }
 
+// Hold is when the hold of a reward ends, of which the ledger's newest row says another moment: what has changed since moved
+// the moment, and no money.
+type Hold struct {
+	Partner    schema.PartnerID
+	Reward     schema.RewardID
+	Conversion string // as in the ledger
+	DueAt      int64  // milliseconds since 1970
+}
+
 // Wanted returns the rows that are to be booked, in their order.
 func Wanted(in Input) []schema.Transfer {
+	rows, _ := Reckon(in)
+	return rows
+}
+
+// Reckon returns what Wanted does, and the holds that end at another moment than the rows say once those are booked.
+func Reckon(in Input) (rows []schema.Transfer, holds []Hold) {
+	for _, b := range in.books() {
+		rows = append(rows, b.close()...)
+		if h, ok := b.moved(); ok {
+			holds = append(holds, h)
+		}
+	}
+	return rows, holds
+}
+
+// books opens the book of every reward that there is or was, in the order in which they were earned.
+func (in Input) books() []*book {
 	in.Programs = slices.Clone(in.Programs) // looking a zone up writes it there
 	wanted := in.rewards()
 	booked := map[schema.RewardID][]schema.Transfer{}
@@ -91,11 +117,11 @@ func Wanted(in Input) []schema.Transfer {
 			wanted[id] = undone(rows)
 		}
 	}
-	var out []schema.Transfer
+	out := make([]*book, 0, len(wanted))
 	for _, r := range slices.SortedFunc(maps.Values(wanted), func(a, b *reward) int {
 		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.partner, b.partner), bytes.Compare(a.id[:], b.id[:]))
 	}) {
-		out = append(out, newBook(r, booked[r.id], in.Now.UnixMilli()).close()...)
+		out = append(out, newBook(r, booked[r.id], in.Now.UnixMilli()))
 	}
 	return out
 }
@@ -109,10 +135,13 @@ type reward struct {
 	rule       uint32
 	source     schema.Account
 	at         int64 // milliseconds since 1970, when it was earned
-	due        int64 // likewise, when it can be paid
+	due        int64 // likewise, when it can be paid; never: it does not end
 	review     bool
 	steps      []step // by at; together they are the amount
 }
+
+// never is the end of a hold that does not end.
+const never = math.MaxInt64
 
 // step is by how much something changed the amount.
 type step struct {
@@ -137,7 +166,7 @@ func undone(rows []schema.Transfer) *reward {
 	})
 	return &reward{
 		id: t.Reward, partner: t.Partner, currency: t.Currency, conversion: t.Conversion, rule: t.Rule,
-		source: schema.AccountExpense, at: t.At, due: math.MaxInt64,
+		source: schema.AccountExpense, at: t.At, due: never,
 	}
 }
 
