@@ -19,7 +19,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		KindProgram, KindPartner, KindLink, KindLogin, KindClickKey, KindNode,
-		KindAPIKey, KindSecret, KindCoupon, KindClaim, KindPostback, KindWebhook, KindImport, KindRule, KindPayoutMethod,
+		KindAPIKey, KindSecret, KindCoupon, KindClaim, KindPostback, KindWebhook, KindImport, KindRule, KindPayoutMethod, KindEntry,
 	}
 }
 

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"encoding/hex"
+	"fmt"
 	"strconv"
 )
 
@@ -39,6 +40,26 @@ const (
 type RewardID [16]byte
 
 func (id RewardID) String() string { return hex.EncodeToString(id[:]) }
+
+// MarshalText writes the id as String does: so it stands in JSON.
+func (id RewardID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (id *RewardID) UnmarshalText(text []byte) error {
+	parsed, err := ParseRewardID(string(text))
+	*id = parsed
+	return err
+}
+
+// ParseRewardID reads the form that String writes: 32 hexadecimal digits.
+func ParseRewardID(s string) (RewardID, error) {
+	var id RewardID
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) != len(id) {
+		return id, fmt.Errorf("%q is not a reward's id: 32 hexadecimal digits", s)
+	}
+	return RewardID(b), nil
+}
 
 // NewRewardID names the reward of a partner for what cause and its kind name: CauseEarned and the conversion id of a sale or
 // lead, CauseAdded and the entry, CauseOpening and the partner's id.
