@@ -1,0 +1,144 @@
+package payout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"fairlead/schema"
+)
+
+var (
+	// ErrNone says that there is no payout of an id.
+	ErrNone = errors.New("there is no such payout")
+	// ErrBusy says that somebody else is at work with payouts.
+	ErrBusy = errors.New("another payout run is at work: try again when it is done")
+	// ErrTwice says that one person approved a payout twice.
+	ErrTwice = errors.New("the same person has approved it already: it takes another one")
+	// ErrProvider says that a provider has to be asked, not people.
+	ErrProvider = errors.New("its provider says what became of it")
+)
+
+// change works on one payout under the lock.
+func (r *Runner) change(ctx context.Context, id PayoutID, actor string, do func(*work, Payout) (Payout, error)) (out Payout, err error) {
+	held, err := r.underLock(ctx, actor, func(w *work) error {
+		found, err := w.Store.Find(w.ctx, Filter{ID: id})
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return fmt.Errorf("payout %s: %w", id, ErrNone)
+		}
+		out, err = do(w, found[0])
+		return err
+	})
+	if err == nil && !held {
+		err = ErrBusy
+	}
+	return out, err
+}
+
+// Approve notes that a person approves a draft. It is approved with that, unless it takes two.
+func (r *Runner) Approve(ctx context.Context, id PayoutID, person string) (Payout, error) {
+	return r.change(ctx, id, person, func(w *work, p Payout) (Payout, error) { return w.approve(p, person) })
+}
+
+func (w *work) approve(p Payout, person string) (Payout, error) {
+	if p.Status != Draft {
+		return p, fmt.Errorf("payout %s is %s, and only a draft can be approved: %w", p.ID, p.Status, ErrStatus)
+	}
+	if slices.Contains(p.Approvals, person) {
+		return p, fmt.Errorf("payout %s: %w", p.ID, ErrTwice)
+	}
+	two, err := w.takesTwo(p)
+	if err != nil {
+		return p, err
+	}
+	p.Approvals = append(slices.Clone(p.Approvals), person)
+	if two && len(p.Approvals) < 2 {
+		return w.put(p, Draft, "approved once, and it takes two")
+	}
+	return w.put(p, Approved, "")
+}
+
+// takesTwo reports whether two people have to approve a payout.
+func (w *work) takesTwo(p Payout) (bool, error) {
+	if w.TwoAbove == 0 {
+		return false, nil
+	}
+	program, err := w.Program(w.ctx)
+	return p.Currency != program.Currency || p.Amount > w.TwoAbove, err
+}
+
+// approveAll approves the drafts that do not take two.
+func (w *work) approveAll() error {
+	drafts, err := w.Store.Find(w.ctx, Filter{Statuses: []Status{Draft}})
+	if err != nil {
+		return err
+	}
+	return w.each(drafts, func(p Payout) error {
+		two, err := w.takesTwo(p)
+		if err != nil || two {
+			return err
+		}
+		_, err = w.approve(p, w.actor)
+		return err
+	})
+}
+
+// Cancel cancels a payout that was not sent: what is in it is payable again, at the next cut-off.
+func (r *Runner) Cancel(ctx context.Context, id PayoutID, person, reason string) (Payout, error) {
+	return r.change(ctx, id, person, func(w *work, p Payout) (Payout, error) { return w.put(p, Canceled, reason) })
+}
+
+// Mark notes what became of a payout that was sent: Completed, Failed or Returned. Of one that a provider pays it takes
+// force, for where the provider cannot be asked any more: what the provider knows is its to say.
+func (r *Runner) Mark(ctx context.Context, id PayoutID, to Status, person, reason string, force bool) (Payout, error) {
+	return r.change(ctx, id, person, func(w *work, p Payout) (Payout, error) {
+		if to != Completed && to != Failed && to != Returned {
+			return p, fmt.Errorf("payout %s cannot be marked %s by hand: %w", p.ID, to, ErrStatus)
+		}
+		if p.To.By != schema.PayByBank && !force {
+			return p, fmt.Errorf("payout %s is paid by %s: %w", p.ID, p.To.By, ErrProvider)
+		}
+		return w.put(p, to, reason)
+	})
+}
+
+// Batch is what goes to the bank in one file.
+type Batch struct {
+	Name    string
+	Payouts []Payout
+	Held    []Note // approved, and not in it
+}
+
+// SendByBank marks what is approved for partners paid by bank as sent, in a batch of that name, and returns it. The
+// batch can be asked for again: see Store.Find.
+func (r *Runner) SendByBank(ctx context.Context, name, person string) (Batch, error) {
+	b := Batch{Name: name}
+	held, err := r.underLock(ctx, person, func(w *work) error {
+		approved, methods, err := w.approved()
+		if err != nil {
+			return err
+		}
+		return w.each(approved, func(p Payout) error {
+			m := methods[p.Partner]
+			if m.By != schema.PayByBank {
+				return nil
+			}
+			if m.Suspended || m.Lacks != schema.LacksNothing {
+				b.Held = append(b.Held, Note{p, w.keepsFromSending(m)})
+				return nil
+			}
+			p.To, p.Ref = m.Target, name
+			p, err := w.put(p, Sent, "")
+			b.Payouts = append(b.Payouts, p)
+			return err
+		})
+	})
+	if err == nil && !held {
+		err = ErrBusy
+	}
+	return b, err
+}
