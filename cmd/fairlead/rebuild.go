@@ -56,8 +56,18 @@ func rebuildCommand(open opener) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				report.Days, report.Took = report.Days+sales.Days, report.Took+sales.Took
-				_, err = fmt.Fprintf(c.OutOrStdout(), "%d days in %d months were counted anew in %.1f s\n", report.Days, len(report.Months)+len(sales.Months), report.Took.Seconds())
+				bar = progress(c.ErrOrStderr(), "months of rewards")
+				rewards, err := newRewardDays(d).Rebuild(c.Context(), func(done, total int) {
+					bar.ChangeMax(total)
+					bar.Set(done)
+				})
+				bar.Finish()
+				if err != nil {
+					return err
+				}
+				report.Days, report.Took = report.Days+sales.Days, report.Took+sales.Took+rewards.Took
+				_, err = fmt.Fprintf(c.OutOrStdout(), "%d days in %d months were counted anew, and %d months of rewards summed, in %.1f s\n",
+					report.Days, len(report.Months)+len(sales.Months), len(rewards.Months), report.Took.Seconds())
 				return err
 			}),
 		},

@@ -13,6 +13,7 @@ import (
 
 	"fairlead/aggregator/attribute"
 	"fairlead/aggregator/live"
+	"fairlead/aggregator/rewarddays"
 	"fairlead/aggregator/rollup"
 	"fairlead/aggregator/verify"
 	"fairlead/schema"
@@ -78,6 +79,10 @@ func newRollup(d *deployment) *rollup.Rollup {
 
 func newAttribute(d *deployment) *attribute.Attribute {
 	return attribute.New(attribute.Options{ClickHouse: d.CH, Redis: d.Redis, Keys: d.Keys, ClaimArrived: d.Directory.ClaimArrived, Logger: logger(d.Config.Log, io.Discard)})
+}
+
+func newRewardDays(d *deployment) *rewarddays.RewardDays {
+	return rewarddays.New(rewarddays.Options{ClickHouse: d.CH, Redis: d.Redis, Keys: d.Keys, Logger: logger(d.Config.Log, io.Discard)})
 }
 
 func newLive(d *deployment) *live.Live {
