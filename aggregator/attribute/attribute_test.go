@@ -48,6 +48,7 @@ func TestWhatChangesLaterIsTakenAccountOf(t *testing.T) {
 		lead(1, "ann", clicked(1, 0)), sale(2, "ann", "in_1", amount(5000, "EUR")), refund(3, "in_1", "re_1", amount(1000, "EUR")),
 		sale(20, "bob", "in_2", clicked(9, 19)), sale(20, "cyd", "in_3", clicked(2, 1), coupons(" later")),
 		sale(20, "dee", "in_4", alias("shop:d.example")), sale(30, "eve", "in_5", clicked(3, 2), alias(customers.EmailAlias("new@x.example"))),
+		sale(30, "fay", "in_6", clicked(4, 3), alias(customers.EmailAlias("paid@x.example"))),
 	)
 	w.run()
 	w.mustEqual(time.UTC)
@@ -89,6 +90,8 @@ func TestWhatChangesLaterIsTakenAccountOf(t *testing.T) {
 	check("a claim", 6, "counted claim 2 10000")
 	w.entry(90, schema.KindPartner, 3, schema.Partner{ID: 3, Email: "new@x.example", Status: schema.PartnerActive})
 	check("a partner's new address", 7, "review self_referral 3 10000")
+	w.entry(90, schema.KindPayoutMethod, 4, schema.PayoutMethod{Partner: 4, By: schema.PayByPayPal, Alias: customers.EmailAlias("paid@x.example")})
+	check("the address at which a partner is paid by PayPal", 8, "review self_referral 4 10000")
 	w.partner(1.5, 1, schema.PartnerSuspended)
 	check("a partner was suspended before a sale that is decided", 2, "unattributed partner_suspended 0 8000")
 	w.program(25, func(p *schema.Program) { p.WindowDays = 7 })

@@ -110,6 +110,11 @@ func (r *run) changedEntries(seeds *names, to uint64) error {
 			var c schema.Claim
 			failed = json.Unmarshal([]byte(e.Data), &c)
 			t.aliases = append(t.aliases, c.Alias)
+		case schema.KindPayoutMethod:
+			var m schema.PayoutMethod
+			if failed = json.Unmarshal([]byte(e.Data), &m); m.Alias != "" {
+				t.aliases = append(t.aliases, m.Alias)
+			}
 		}
 		if failed != nil {
 			return fmt.Errorf("read %s %d of directory_log: %w", e.Kind, e.ID, failed)

@@ -232,8 +232,31 @@ func (i *inputs) readPartners(wanted map[schema.PartnerID]bool) error {
 		}
 		i.world.Partners[id] = known
 	}
+	if err := i.readPayPal(wanted); err != nil {
+		return err
+	}
 	for p := range wanted {
 		i.asked.partners[p] = true
+	}
+	return nil
+}
+
+// readPayPal adds the PayPal addresses at which partners were ever to be paid: who buys with one of them is the partner.
+func (i *inputs) readPayPal(wanted map[schema.PartnerID]bool) error {
+	versions, err := i.log(schema.KindPayoutMethod, list(wanted))
+	if err != nil {
+		return err
+	}
+	for _, e := range versions {
+		var m schema.PayoutMethod
+		if err := json.Unmarshal([]byte(e.Data), &m); err != nil {
+			return fmt.Errorf("read payout method %d of directory_log: %w", e.ID, err)
+		}
+		known, there := i.world.Partners[m.Partner]
+		if there && m.Alias != "" && !slices.Contains(known.Aliases, m.Alias) {
+			known.Aliases = append(known.Aliases, m.Alias)
+			i.world.Partners[m.Partner] = known
+		}
 	}
 	return nil
 }

@@ -9,10 +9,10 @@ INNER JOIN
 (
     SELECT kind, id, min(version) AS oldest
     FROM fairlead.directory_log
-    WHERE kind IN ('program', 'partner', 'link', 'coupon', 'claim')
+    WHERE kind IN ('program', 'partner', 'link', 'coupon', 'claim', 'payout_method')
     GROUP BY kind, id
 ) AS o ON o.kind = l.kind AND o.id = l.id
-WHERE l.kind IN ('program', 'partner', 'link', 'coupon', 'claim')
+WHERE l.kind IN ('program', 'partner', 'link', 'coupon', 'claim', 'payout_method')
   AND l.version > {after:UInt64}
   AND l.version <= {to:UInt64}
 ORDER BY l.version
