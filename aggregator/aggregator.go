@@ -1,9 +1,20 @@
 // Package aggregator is the clockwork of a program: a table of jobs with their schedules, which keep what
 // is derived equal to the facts.
 //
-// Several aggregators may run: each job is held by one of them at a time, and the others skip. A job
-// that is cut short, by a stop or a crash, leaves nothing half done; its next run does what is left.
-// Schedules are in UTC.
+// # What is promised
+//
+// A job never runs twice at once, in whichever processes: each run holds the job's lock in Redis, and says there what it did
+// under the lock's fencing token. Several aggregators may run; what is due is done by one of them. While Redis is away the
+// jobs wait, and say so. A run that was missed is made up for, once (see turn). A job that is cut short, by a stop or a
+// crash, leaves nothing half done; its next run does what is left. One that panics is reported and counted, and run again
+// when it is due; the others go on.
+//
+// Schedules are in UTC, where every day has every hour once. Jobs whose work follows the program's calendar, as paying out
+// on a day of the month, run oftener than that and look at the calendar in the program's zone themselves.
+//
+// # Limits
+//
+// Redis remembers what was done. Where it is lost, so is which runs were missed: each job then runs at its next slot.
 package aggregator
 
 import (
@@ -14,13 +25,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/redis/go-redis/v9"
-	"github.com/robfig/cron/v3"
 
 	"fairlead/aggregator/attribute"
 	"fairlead/aggregator/courier"
@@ -66,7 +75,9 @@ const (
 type Aggregator struct {
 	opt  Options
 	jobs []*job
-	cron *cron.Cron
+
+	look  time.Duration // the longest that the clock is not looked at
+	asked time.Time     // when Redis was last asked what the jobs did; of Run's goroutine
 }
 
 // New returns an Aggregator. The error names every schedule that cannot be.
@@ -74,30 +85,18 @@ func New(opt Options) (*Aggregator, error) {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	a := &Aggregator{opt: opt}
-	a.jobs = a.table()
-	if err := a.schedule(); err != nil {
-		return a, err
-	}
-	a.export()
-	return a, nil
+	a := &Aggregator{opt: opt, look: lookEvery}
+	return a, a.enter(a.table())
 }
 
-// export makes the metrics part of the set. The counters stand at zero from the start: a first failure is an increase.
-func (a *Aggregator) export() {
-	if a.opt.Metrics == nil {
-		return
+// enter makes a table of jobs the aggregator's. The error names every schedule that cannot be.
+func (a *Aggregator) enter(jobs []*job) error {
+	a.jobs = jobs
+	if err := a.schedule(); err != nil {
+		return err
 	}
-	for _, j := range a.jobs {
-		for _, outcome := range outcomes {
-			j.runs(outcome)
-		}
-		j.moveDue(a.opt.Now())
-	}
-	last := &verified{read: func(ctx context.Context) ([]byte, error) {
-		return a.opt.Redis.Get(ctx, a.opt.Keys.Verified()).Bytes()
-	}}
-	a.opt.Metrics.RegisterMetricsWriter(last.write)
+	a.export()
+	return nil
 }
 
 // table is what runs, and when.
@@ -125,10 +124,8 @@ func (a *Aggregator) table() []*job {
 	return append(jobs, &job{name: JobDeliver, spec: "@every 5s", atStart: true, limit: time.Hour, run: deliver(tells)})
 }
 
-// schedule reads the schedules and enters the jobs.
+// schedule reads the schedules.
 func (a *Aggregator) schedule() error {
-	log := cronLog{a.opt.Logger}
-	a.cron = cron.New(cron.WithLocation(time.UTC), cron.WithLogger(log))
 	var wrong []error
 	known := map[string]bool{}
 	for _, j := range a.jobs {
@@ -137,49 +134,58 @@ func (a *Aggregator) schedule() error {
 		if spec, ok := a.opt.Schedule[j.name]; ok {
 			j.spec = strings.TrimSpace(spec)
 		}
-		// In this order: a panic that passed SkipIfStillRunning would leave the job running for ever.
-		j.wrapped = cron.NewChain(cron.SkipIfStillRunning(log), cron.Recover(log)).Then(j)
 		if j.spec == Off {
 			continue
 		}
-		id, err := a.cron.AddJob(j.spec, j.wrapped)
-		if err != nil {
-			wrong = append(wrong, fmt.Errorf("job %s: schedule %q is neither five fields, nor @every and a duration, nor %q: %w", j.name, j.spec, Off, err))
-			continue
+		var err error
+		if j.turn.schedule, err = parse(j.spec, a.opt.Now()); err != nil {
+			wrong = append(wrong, fmt.Errorf("job %s: schedule %q: %w", j.name, j.spec, err))
 		}
-		j.next = func() time.Time { return a.cron.Entry(id).Next }
-		j.after = a.cron.Entry(id).Schedule.Next
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.opt.Schedule)) {
 		if !known[name] {
-			wrong = append(wrong, fmt.Errorf("job %s: there is none of that name, only %s", name, strings.Join(slices.Sorted(maps.Keys(known)), ", ")))
+			wrong = append(wrong, fmt.Errorf("job %s: there is none of that name, only %s", name, strings.Join(a.names(), ", ")))
 		}
 	}
 	return errors.Join(wrong...)
 }
 
-// Run runs the jobs on their schedules, those that others wait for at once, until ctx ends; then it waits
-// for what is running, which ends soon.
-func (a *Aggregator) Run(ctx context.Context) {
-	var first sync.WaitGroup
-	for _, j := range a.jobs {
-		j.ctx = ctx
-		if j.atStart && j.spec != Off {
-			first.Go(j.wrapped.Run)
-		}
+// names are those of all jobs, sorted.
+func (a *Aggregator) names() []string {
+	names := make([]string, len(a.jobs))
+	for i, j := range a.jobs {
+		names[i] = j.name
 	}
-	a.cron.Start()
-	<-ctx.Done()
-	<-a.cron.Stop().Done()
-	first.Wait()
+	slices.Sort(names)
+	return names
 }
 
-// RunOnce runs a job now and answers what came of it.
-func (a *Aggregator) RunOnce(ctx context.Context, name string) (schema.JobStatus, error) {
+// Scheduled are the names of the jobs that have a schedule, in the order in which each finds done what it builds on.
+func (a *Aggregator) Scheduled() []string {
+	var names []string
 	for _, j := range a.jobs {
-		if j.name == name {
-			return j.once(ctx)
+		if j.turn.schedule != nil {
+			names = append(names, j.name)
 		}
 	}
-	return schema.JobStatus{}, fmt.Errorf("job %s: there is none of that name", name)
+	return names
+}
+
+// Known answers nil for the name of a job.
+func (a *Aggregator) Known(name string) error {
+	if !slices.Contains(a.names(), name) {
+		return fmt.Errorf("job %s: there is none of that name, only %s", name, strings.Join(a.names(), ", "))
+	}
+	return nil
+}
+
+// RunOnce runs a job now and answers what came of it. It does not wait for Redis, nor for another process that is at the job:
+// then the answer is that it was skipped.
+func (a *Aggregator) RunOnce(ctx context.Context, name string) (schema.JobStatus, error) {
+	if err := a.Known(name); err != nil {
+		return schema.JobStatus{}, err
+	}
+	j := a.jobs[slices.IndexFunc(a.jobs, func(j *job) bool { return j.name == name })]
+	status, _, err := j.once(ctx, time.Time{})
+	return status, err
 }

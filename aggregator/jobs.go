@@ -5,18 +5,23 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"fairlead/aggregator/attribute"
 	"fairlead/aggregator/courier"
 	"fairlead/aggregator/live"
-	"fairlead/aggregator/lock"
 	"fairlead/aggregator/rollup"
 	"fairlead/aggregator/verify"
 )
 
-// result is what a job says it did; nil: another process was at it.
+// result is what a job says it did; nil: another process was at it. A told says it for people, too.
 type result any
+
+// told is what a job did, for programs and for people.
+type told struct {
+	report any
+	rows   uint64 // that it took up or wrote
+	what   string
+}
 
 // rollUp is the job rollup.
 func rollUp(r *rollup.Rollup) func(context.Context) (result, error) {
@@ -25,7 +30,7 @@ func rollUp(r *rollup.Rollup) func(context.Context) (result, error) {
 		if report.Skipped {
 			return nil, err
 		}
-		return report, err
+		return told{report, report.Hits, fmt.Sprintf("%d shipments rolled up, %d days counted", report.Shipments, report.Days)}, err
 	}
 }
 
@@ -36,7 +41,7 @@ func credit(a *attribute.Attribute) func(context.Context) (result, error) {
 		if report.Skipped {
 			return nil, err
 		}
-		return report, err
+		return told{report, uint64(report.Reports), fmt.Sprintf("%d reports decided, %d changed, %d days summed", report.Reports, report.Changed, report.Days)}, err
 	}
 }
 
@@ -47,7 +52,8 @@ func deliver(c *courier.Courier) func(context.Context) (result, error) {
 		if report.Skipped {
 			return nil, err
 		}
-		return report, err
+		return told{report, uint64(report.Delivered), fmt.Sprintf("%d found, %d delivered, %d to be tried again, %d given up",
+			report.Notices, report.Delivered, report.Retry, report.Failed)}, err
 	}
 }
 
@@ -71,22 +77,18 @@ func heal(directory func(context.Context) (int, error), counters *live.Live) fun
 		if failed = errors.Join(failed, err); failed == nil && did.Live.Skipped {
 			return nil, nil
 		}
-		return did, failed
+		what := fmt.Sprintf("%d entries of the directory sent", did.Directory)
+		if did.Live.Why != "" {
+			what += fmt.Sprintf(", live counters made anew (%d)", did.Live.Counters)
+		}
+		return told{did, uint64(did.Directory + did.Live.Counters), what}, failed
 	}
 }
 
 // verify is the job verify. It keeps the report for whoever shows it.
 func (a *Aggregator) verify(v *verify.Verify) func(context.Context) (result, error) {
 	return func(ctx context.Context) (result, error) {
-		l, err := lock.Acquire(ctx, a.opt.Redis, a.opt.Keys, JobVerify, time.Minute)
-		if errors.Is(err, lock.ErrHeld) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		defer l.Release()
-		report, err := v.Run(l.Context(), verify.Scope{})
+		report, err := v.Run(ctx, verify.Scope{})
 		if err != nil {
 			return report, err
 		}
@@ -102,8 +104,10 @@ func (a *Aggregator) verify(v *verify.Verify) func(context.Context) (result, err
 			return report, fmt.Errorf("keep the report of verify: %w", err)
 		}
 		// The list may be long, and stands there.
+		found := len(report.Differences) + report.Unlisted
 		report.Differences, report.NotCompared = nil, nil
-		return report, nil
+		return told{report, report.Clicks + report.Conversions, fmt.Sprintf("%d months recounted: %d gaps, %d doubles, %d differences",
+			len(report.Months), report.Gaps, report.Doubles, found)}, nil
 	}
 }
 

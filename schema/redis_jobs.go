@@ -33,12 +33,20 @@ const LiveDays = 35
 // the counters have been made anew, maybe in another time zone.
 const LiveEpoch = "epoch"
 
-// JobStatus is what a job of the aggregator did last: the JSON of a field of Jobs.
+// JobStatus is what a job of the aggregator did last: the JSON of a field of Jobs. One that never ran has Since only.
 type JobStatus struct {
-	BeganAt time.Time       `json:"began_at"`
-	Took    time.Duration   `json:"took_ns"`
-	NextAt  time.Time       `json:"next_at,omitzero"`
-	Skipped bool            `json:"skipped,omitempty"` // another process was at it
-	Error   string          `json:"error,omitempty"`
-	Result  json.RawMessage `json:"result,omitempty"` // the job's own report
+	Since        time.Time       `json:"since,omitzero"` // when an aggregator first knew the job
+	BeganAt      time.Time       `json:"began_at,omitzero"`
+	Took         time.Duration   `json:"took_ns,omitempty"`
+	By           string          `json:"by,omitempty"`           // the process that ran it: host:pid
+	SucceededAt  time.Time       `json:"succeeded_at,omitzero"`  // when the last run began that did not fail
+	FailingSince time.Time       `json:"failing_since,omitzero"` // when the first of the runs began that failed since then
+	Schedule     string          `json:"schedule,omitempty"`     // in UTC, as that process knows it
+	NextAt       time.Time       `json:"next_at,omitzero"`       // when it means to run it again
+	Rows         uint64          `json:"rows"`                   // that it took up or wrote, as What says
+	What         string          `json:"what,omitempty"`         // what it did, for people
+	Skipped      bool            `json:"skipped,omitempty"`      // another process was at it
+	Error        string          `json:"error,omitempty"`
+	Result       json.RawMessage `json:"result,omitempty"` // the job's own report
+	Token        uint64          `json:"token,omitempty"`  // of the lock; a status of a lower one is refused
 }

@@ -8,7 +8,6 @@ package lock
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -42,7 +41,7 @@ type Lock struct {
 // Acquire takes the lock of a job; the error is ErrHeld when another has it. The lock is renewed until
 // Release, and expires ttl after its holder died.
 func Acquire(ctx context.Context, rdb redis.UniversalClient, keys schema.Keys, job string, ttl time.Duration) (*Lock, error) {
-	l := &Lock{rdb: rdb, key: keys.Lock(job), fence: keys.Fence(job), owner: rand.Text(), ttl: ttl}
+	l := &Lock{rdb: rdb, key: keys.Lock(job), fence: keys.Fence(job), owner: owner(), ttl: ttl}
 	token, err := acquire.Run(ctx, rdb, []string{l.key, l.fence}, l.owner, ttl.Milliseconds()).Uint64()
 	if err != nil {
 		l.giveBack(ctx) // the answer may have been lost after it was taken

@@ -55,6 +55,27 @@ func TestOneHoldsTheLockAndTheNextHasAHigherToken(t *testing.T) {
 	}
 }
 
+func TestALockSaysWhoHoldsIt(t *testing.T) {
+	rdb := storestest.Redis(t).Fresh(t).Client(t)
+	f := func(what, process string, held bool) {
+		t.Helper()
+		h, is, err := HolderOf(t.Context(), rdb, keys, "job")
+		if err != nil || is != held || h.Process != process {
+			t.Errorf("%s: held %t by %+v (%v), want %t by %q", what, is, h, err, held, process)
+		}
+	}
+	f("before", "", false)
+	l := mustAcquire(t, rdb, time.Minute)
+	f("while it is held", Process(), true)
+	if h, _, _ := HolderOf(t.Context(), rdb, keys, "job"); time.Since(h.Since) > time.Minute {
+		t.Errorf("held since %s", h.Since)
+	}
+	l.Release()
+	f("afterwards", "", false)
+	rdb.Set(t.Context(), keys.Lock("job"), "an older program's word", 0)
+	f("by a program that does not say", "somebody", true)
+}
+
 func TestATokenExceedsWhatWasStored(t *testing.T) {
 	rdb := storestest.Redis(t).Fresh(t).Client(t)
 	l := mustAcquire(t, rdb, time.Minute)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -10,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/VictoriaMetrics/metrics"
 	"github.com/spf13/cobra"
 
 	"fairlead/aggregator"
@@ -17,19 +17,32 @@ import (
 )
 
 func aggregatorCommand(g *global) *cobra.Command {
-	var once string
+	var once bool
+	var a printer
 	c := &cobra.Command{
-		Use:   "aggregator",
+		Use:   "aggregator [--once [JOB…]]",
 		Short: "Run the aggregator alone",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+		Long: "Runs the jobs on their schedules, which are in UTC, and makes up for runs that were missed.\n\n" +
+			"With --once the jobs that are named, or all that have a schedule, run now, one after the other, for an outer scheduler.\n" + exitCodesOfJobs,
+		Args: func(_ *cobra.Command, jobs []string) error {
+			if len(jobs) > 0 && !once {
+				return fmt.Errorf("jobs are named with --once only, as in `fairlead aggregator --once %s`", strings.Join(jobs, " "))
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, jobs []string) error {
+			if once {
+				d, err := g.open(c.Context())
+				if err != nil {
+					return err
+				}
+				defer d.Close()
+				return runJobs(c, d, &a, jobs...)
+			}
 			return runAlone(c, g, func(ctx context.Context, d *deployment, o *ops, log *slog.Logger) error {
 				a, err := openClockwork(d, o, log)
 				if err != nil {
 					return err
-				}
-				if once != "" {
-					return runOnce(ctx, c, a, once)
 				}
 				log.Info("the aggregator works", "jobs", schedule(d), "ops", o.URL())
 				a.Run(ctx)
@@ -37,19 +50,29 @@ func aggregatorCommand(g *global) *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&once, "once", "", "run this job now and end, for an outer scheduler")
+	c.Flags().BoolVar(&once, "once", false, "run these jobs now and end, for an outer scheduler; all that have a schedule without a name")
 	g.bind(c.Flags(), "ops.listen", "ops-listen", "address of /healthz, /readyz, /metrics and pprof")
-	return c
+	return a.flag(c)
 }
 
-// openClockwork prepares the jobs.
+// openClockwork prepares the jobs, and what the operator's listener says of them.
 func openClockwork(d *deployment, o *ops, log *slog.Logger) (*aggregator.Aggregator, error) {
+	a, err := newClockwork(d, o.Metrics, log)
+	if err != nil {
+		return nil, err
+	}
+	o.Add("aggregator", o.storesOf(d).both)
+	return a, nil
+}
+
+// newClockwork prepares the jobs; set may be nil.
+func newClockwork(d *deployment, set *metrics.Set, log *slog.Logger) (*aggregator.Aggregator, error) {
 	a, err := aggregator.New(aggregator.Options{
 		ClickHouse:    d.CH,
 		Redis:         d.Redis,
 		Keys:          d.Keys,
 		Logger:        log,
-		Metrics:       o.Metrics,
+		Metrics:       set,
 		Schedule:      d.Config.Aggregator.Jobs,
 		HealDirectory: d.Directory.Heal,
 		Endpoints:     d.Directory,
@@ -59,7 +82,6 @@ func openClockwork(d *deployment, o *ops, log *slog.Logger) (*aggregator.Aggrega
 	if err != nil {
 		return nil, fmt.Errorf("aggregator.jobs: %w", err)
 	}
-	o.Add("aggregator", o.storesOf(d).both)
 	return a, nil
 }
 
@@ -88,16 +110,4 @@ func schedule(d *deployment) string {
 		out = append(out, name+" "+jobs[name])
 	}
 	return strings.Join(out, ", ")
-}
-
-// runOnce runs one job and says what came of it.
-func runOnce(ctx context.Context, c *cobra.Command, a *aggregator.Aggregator, name string) error {
-	status, err := a.RunOnce(ctx, name)
-	if err != nil {
-		return err
-	}
-	if status.Error != "" {
-		return errors.New(status.Error)
-	}
-	return writeJSON(c.OutOrStdout(), status)
 }

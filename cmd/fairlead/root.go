@@ -24,6 +24,7 @@ import (
 const (
 	exitFailed = 1
 	exitUsage  = 2
+	exitBusy   = 3 // of jobs: none failed, and another process was at one of them
 )
 
 // run executes one command line and returns its exit code.
@@ -204,7 +205,7 @@ func rootCommand(g *global) *cobra.Command {
 	add("program", partnerCommand(g.open), linkCommand(g.open), adminCommand(g.open), keyCommand(g.open), programCommand(g.open),
 		ruleCommand(g.open), couponCommand(g.open), ratesCommand(g.open), claimCommand(g.open), webhookCommand(g.open))
 	add("facts", clickCommand(g.open), traceCommand(g.open), trackCommand(g.open), importCommand(g.open), verifyCommand(g.open), rebuildCommand(g.open), analystCommand(g.open))
-	add("care", migrateCommand(g.open), configCommand(g), doctorCommand(g), nodeCommand(g.open))
+	add("care", jobsCommand(g.open), migrateCommand(g.open), configCommand(g), doctorCommand(g), nodeCommand(g.open))
 	strict(root)
 	return root
 }
