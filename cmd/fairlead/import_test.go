@@ -49,8 +49,8 @@ func TestAProgramMovesIn(t *testing.T) {
 		t.Errorf("partner show: %s", r.stdout)
 	}
 
-	// 30,000 sales of 600 customers, whose first sale alone names the partner; then a refund.
-	const sales, customers = 30_000, 600
+	// 12,000 sales of 600 customers, whose first sale alone names the partner; then a refund.
+	const sales, customers = 12_000, 600
 	var b strings.Builder
 	b.WriteString("kind,date,partner,customer,amount,invoice,refund\n")
 	for i := range sales {
@@ -65,7 +65,7 @@ func TestAProgramMovesIn(t *testing.T) {
 
 	// The import is killed at moments further and further on, until it comes through.
 	kills := 0
-	for pause := 50 * time.Millisecond; ; pause += 50 * time.Millisecond {
+	for pause := 50 * time.Millisecond; ; pause += pause / 2 {
 		c := program(t, args("conversions", history1)...)
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
