@@ -33,6 +33,11 @@ type Ledger struct {
 // Append writes rows, all in one insert: either all of them stand afterwards, or none, or the error leaves that open. They
 // may be written again.
 func (l Ledger) Append(ctx context.Context, rows []schema.Transfer) error {
+	return l.AppendTo(ctx, "ledger", rows)
+}
+
+// AppendTo does the same with a table of the ledger's shape, such as one in which rows are staged.
+func (l Ledger) AppendTo(ctx context.Context, table string, rows []schema.Transfer) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -50,7 +55,7 @@ func (l Ledger) Append(ctx context.Context, rows []schema.Transfer) error {
 		settings["insert_quorum"] = "auto"
 		settings["insert_quorum_parallel"] = 0
 	}
-	batch, err := l.ClickHouse.PrepareBatch(ch.Context(ctx, ch.WithSettings(settings)), "INSERT INTO fairlead.ledger ("+columns+")")
+	batch, err := l.ClickHouse.PrepareBatch(ch.Context(ctx, ch.WithSettings(settings)), "INSERT INTO fairlead."+table+" ("+columns+")")
 	if err != nil {
 		return fmt.Errorf("book %d rows in the ledger: %w", len(rows), err)
 	}
@@ -68,8 +73,22 @@ func (l Ledger) Append(ctx context.Context, rows []schema.Transfer) error {
 	return nil
 }
 
-// columns are those of a row, in the order in which Append writes and Where reads them.
+// columns are those of a row, in the order in which Append writes them.
 const columns = "id, booked_at, at, due_at, partner_id, reward_id, debit, credit, amount, currency, kind, cause, rule_id, conversion_id, note, token"
+
+// Columns are what Scan reads of the ledger.
+const Columns = `id, toUnixTimestamp64Milli(booked_at), toUnixTimestamp64Milli(at), toUnixTimestamp64Milli(due_at), partner_id, reward_id,
+	toString(debit), toString(credit), amount, currency, toString(kind), cause, rule_id, conversion_id, note, token`
+
+// Scan reads a row of Columns, after what comes before them.
+func Scan(rows driver.Rows, t *schema.Transfer, before ...any) error {
+	var id, reward string
+	err := rows.Scan(append(before, &id, &t.BookedAt, &t.At, &t.DueAt, (*uint32)(&t.Partner), &reward,
+		(*string)(&t.Debit), (*string)(&t.Credit), &t.Amount, &t.Currency, (*string)(&t.Kind), &t.Cause, &t.Rule, &t.Conversion, &t.Note, &t.Token)...)
+	copy(t.ID[:], id)
+	copy(t.Reward[:], reward)
+	return err
+}
 
 // Where reads the rows for which a condition holds, which names its values as ClickHouse's {name:Type}; tables may be
 // given beside. They come by partner, reward and time.
@@ -78,8 +97,7 @@ func (l Ledger) Where(ctx context.Context, purpose, condition string, values map
 	for _, t := range tables {
 		options = append(options, ch.WithExternalTable(t))
 	}
-	rows, err := l.ClickHouse.Query(ch.Context(l.named(ctx, purpose, values), options...), `SELECT id, toUnixTimestamp64Milli(booked_at), toUnixTimestamp64Milli(at), toUnixTimestamp64Milli(due_at), partner_id, reward_id,
-	toString(debit), toString(credit), amount, currency, toString(kind), cause, rule_id, conversion_id, note, token
+	rows, err := l.ClickHouse.Query(ch.Context(l.named(ctx, purpose, values), options...), "SELECT "+Columns+`
 FROM fairlead.ledger FINAL
 WHERE `+condition+`
 ORDER BY partner_id, reward_id, ledger.booked_at, ledger.at, id`)
@@ -90,14 +108,9 @@ ORDER BY partner_id, reward_id, ledger.booked_at, ledger.at, id`)
 	var out []schema.Transfer
 	for rows.Next() {
 		var t schema.Transfer
-		var id, reward string
-		err := rows.Scan(&id, &t.BookedAt, &t.At, &t.DueAt, (*uint32)(&t.Partner), &reward,
-			(*string)(&t.Debit), (*string)(&t.Credit), &t.Amount, &t.Currency, (*string)(&t.Kind), &t.Cause, &t.Rule, &t.Conversion, &t.Note, &t.Token)
-		if err != nil {
+		if err := Scan(rows, &t); err != nil {
 			return nil, fmt.Errorf("read the ledger: %s: %w", purpose, err)
 		}
-		copy(t.ID[:], id)
-		copy(t.Reward[:], reward)
 		out = append(out, t)
 	}
 	if err := rows.Err(); err != nil {
