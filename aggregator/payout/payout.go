@@ -66,6 +66,7 @@ type Order struct {
 	Note        string // what the partner reads beside it
 	CreatedAt   time.Time
 	SentAt      time.Time // when it was sent first, or is now
+	Ref         string    // the provider's own id for it, once it has said one
 }
 
 // Outcome is what a provider knows of an order.
@@ -124,6 +125,7 @@ func (p Payout) order() Order {
 	return Order{
 		ID: p.ID, Partner: p.Partner, Amount: p.Amount, Currency: p.Currency, Destination: p.To.Destination(),
 		Note: "Rewards due by " + p.CutOff.UTC().Format("2 January 2006"), CreatedAt: p.CreatedAt, SentAt: p.SentAt,
+		Ref: p.Ref,
 	}
 }
 
