@@ -160,7 +160,8 @@ func (b *book) release() {
 	b.move(b.within(schema.CauseReleased, b.due), schema.AccountHolding, schema.AccountPayable, max(0, b.balances[schema.AccountHolding]))
 }
 
-// settle brings what stands elsewhere to where it belongs: after a review began or ended.
+// settle brings what stands elsewhere to where it belongs: after a review began or ended. Only payable may be below zero: what
+// a run that had lost its lock took out of another account is put back.
 func (b *book) settle() {
 	to := b.lands()
 	kind := map[schema.Account]schema.CauseKind{
@@ -170,6 +171,12 @@ func (b *book) settle() {
 		if from != to {
 			b.move(b.within(kind, b.now), from, to, max(0, b.balances[from]))
 		}
+	}
+	for _, short := range []schema.Account{schema.AccountReview, schema.AccountHolding} {
+		if to != short {
+			b.move(b.within(kind, b.now), to, short, min(max(0, -b.balances[short]), max(0, b.balances[to])))
+		}
+		b.move(b.within(kind, b.now), schema.AccountPayable, short, max(0, -b.balances[short]))
 	}
 }
 

@@ -167,6 +167,23 @@ func TestTimeThatGoesBackTakesNothingOutOfPayable(t *testing.T) {
 	mustWant(t, in.later(20, told.refund(15, "s", "r", 500)), "s adjusted: payable>expense 50 on day 15")
 }
 
+// The row that a run booked after it had lost its lock ended a hold, while the reward was put under review.
+func TestWhatALateRunTookOutOfAnEmptyAccountIsPutBack(t *testing.T) {
+	clear, doubtful := tale{}.sale(1, "s", 1000), tale{}.sale(1, "s", 1000, review)
+	in := input(5, clear, tenth)
+	in = in.later(31, clear)
+	late := Wanted(in)
+	in = in.later(20, doubtful)
+	in.Booked = append(in.Booked[:1:1], Wanted(Input{Decisions: doubtful, Rules: in.Rules, Programs: in.Programs, Booked: in.Booked[:1], Now: time.UnixMilli(day(30))})...)
+	in.Booked = append(in.Booked, late...)
+	in = in.later(41, clear)
+	in = in.later(42, clear)
+	got := schema.Balances(in.Booked)
+	if got[schema.AccountPayable] != 100 || got[schema.AccountHolding] != 0 || got[schema.AccountReview] != 0 {
+		t.Errorf("after the review ended: %v: %v", got, said(in.Booked))
+	}
+}
+
 func TestARowThatTheLedgerLostIsWantedAgain(t *testing.T) {
 	told := tale{}.sale(1, "s", 1000).refund(10, "s", "r", 300).refund(40, "s", "q", 200)
 	in := input(90, told, tenth)
