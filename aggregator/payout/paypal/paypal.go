@@ -29,6 +29,9 @@ import (
 // KeyLife is for how long PayPal is relied upon to know a sender_batch_id: a day less than it says.
 const KeyLife = 29 * 24 * time.Hour
 
+// patience is how long PayPal may take to answer.
+const patience = 30 * time.Second
+
 // Options of PayPal.
 type Options struct {
 	ClientID, Secret string           // of the merchant's app
@@ -59,7 +62,7 @@ func New(opt Options) (*PayPal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare PayPal's client: %w", err)
 	}
-	api.SetHTTPClient(&http.Client{Timeout: 30 * time.Second, Transport: keeper{http.DefaultTransport}})
+	api.SetHTTPClient(&http.Client{Transport: keeper{http.DefaultTransport}}) // a Timeout there would hide what keeper keeps
 	p := &PayPal{api: api, now: opt.Now}
 	if p.now == nil {
 		p.now = time.Now
@@ -74,6 +77,8 @@ func (p *PayPal) Send(ctx context.Context, o payout.Order) (payout.Outcome, erro
 	if err != nil {
 		return payout.Outcome{}, fmt.Errorf("%s: %w: %w", doing, payout.ErrRefused, err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	made, err := p.api.CreatePayout(ctx, paypal.Payout{
 		SenderBatchHeader: &paypal.SenderBatchHeader{SenderBatchID: o.ID.String(), EmailSubject: o.Note, EmailMessage: o.Note},
 		Items: []paypal.PayoutItem{{
@@ -113,6 +118,8 @@ func (p *PayPal) again(ctx context.Context, o payout.Order, doing string, err er
 
 // Find asks for the batch of an order.
 func (p *PayPal) Find(ctx context.Context, o payout.Order) (payout.Outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	switch {
 	case o.Ref != "":
 		return p.batch(ctx, o, o.Ref)
