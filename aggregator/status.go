@@ -30,7 +30,8 @@ func (a *Aggregator) status(ctx context.Context, name string) (s schema.JobStatu
 // askTime bounds how long the clock waits for Redis to tell what the jobs did last.
 const askTime = 2 * time.Second
 
-// register makes a job known from now on, where it is not, and answers what it did last.
+// register makes a job known from now on, where it is not, and answers what it did last. Where it ran on another schedule
+// until now, that is corrected: its next run is another one.
 func (a *Aggregator) register(ctx context.Context, j *job, now time.Time) (schema.JobStatus, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
@@ -41,7 +42,12 @@ func (a *Aggregator) register(ctx context.Context, j *job, now time.Time) (schem
 	if err := a.opt.Redis.HSetNX(ctx, a.opt.Keys.Jobs(), j.name, text).Err(); err != nil {
 		return schema.JobStatus{}, fmt.Errorf("make job %s known: %w", j.name, err)
 	}
-	return a.status(ctx, j.name)
+	status, err := a.status(ctx, j.name)
+	if err != nil || status.Schedule == j.spec {
+		return status, err
+	}
+	status.Schedule, status.NextAt = j.spec, j.nextAfter(lastTurn(status, now))
+	return status, a.keep(ctx, j.name, status)
 }
 
 // keep writes the status where `fairlead jobs` and the pages find it. One of a run that lost its lock is dropped where its

@@ -146,6 +146,35 @@ func TestARunThatWasMissedIsMadeUpForOnce(t *testing.T) {
 	goleak.VerifyNone(t, before)
 }
 
+func TestAJobIsListedOnTheScheduleThatItHasNow(t *testing.T) {
+	w := newWard(t, "2026-11-02 12:00:00")
+	var runs atomic.Int64
+	f := func(spec, next string) {
+		t.Helper()
+		a := w.aggregator(counted(spec, &runs))
+		defer w.start(a)()
+		eventually(t, "the job is known", func() bool {
+			listed, err := a.List(t.Context())
+			return err == nil && listed[0].Schedule == spec && utcOf(listed[0].Next) == next
+		})
+	}
+	f("30 3 * * *", "2026-11-03 03:30")
+	f("30 5 * * *", "2026-11-03 05:30")
+	f(Off, "-")
+	w.clock.set("2026-11-04 12:00:00")
+	f("30 6 * * *", "2026-11-05 06:30")
+	if runs.Load() != 1 {
+		t.Errorf("%d runs; the nights of 3 and 4 November were missed", runs.Load())
+	}
+}
+
+func utcOf(at time.Time) string {
+	if at.IsZero() {
+		return "-"
+	}
+	return at.UTC().Format("2006-01-02 15:04")
+}
+
 func TestAClockThatJumpsNeitherStopsAJobNorRepeatsIt(t *testing.T) {
 	for _, spec := range []string{"* * * * *", "@every 1m"} {
 		t.Run(spec, func(t *testing.T) {
