@@ -28,6 +28,9 @@ type office struct {
 	loopback bool // webhooks and postbacks may be on this machine
 }
 
+// officeKey is what the office's payout details are sealed with.
+var officeKey = schema.NewPayoutKey()
+
 func newOffice(t *testing.T) *office {
 	t.Helper()
 	o := &office{t: t}
@@ -62,7 +65,7 @@ func (o *office) open() *deployment {
 	d := &deployment{CH: ch, Redis: storestest.Redis(o.t).Open(), Keys: schema.DefaultKeys,
 		RedirectorURL: "http://127.0.0.1:8080", DashboardURL: "http://127.0.0.1:8090"}
 	d.Config.Deliveries.AllowLoopback = o.loopback
-	d.Directory = directory.New(d.CH, d.Redis, directory.Options{Keys: d.Keys, Logger: slog.New(slog.DiscardHandler), LoopbackEndpoints: o.loopback})
+	d.Directory = directory.New(d.CH, d.Redis, directory.Options{Keys: d.Keys, Logger: slog.New(slog.DiscardHandler), LoopbackEndpoints: o.loopback, PayoutKey: officeKey})
 	return d
 }
 
@@ -72,7 +75,7 @@ func (o *office) try(stdin string, args ...string) (string, error) {
 	open := func(context.Context) (*deployment, error) { return o.open(), nil }
 	root := &cobra.Command{Use: "fairlead", SilenceUsage: true, SilenceErrors: true}
 	root.AddCommand(partnerCommand(open), linkCommand(open), adminCommand(open), programCommand(open), nodeCommand(open), clickCommand(open), keyCommand(open),
-		couponCommand(open), ratesCommand(open), claimCommand(open), ruleCommand(open), traceCommand(open), webhookCommand(open))
+		couponCommand(open), ratesCommand(open), claimCommand(open), ruleCommand(open), rewardCommand(open), traceCommand(open), webhookCommand(open))
 	var stdout bytes.Buffer
 	root.SetArgs(args)
 	root.SetIn(strings.NewReader(stdin))

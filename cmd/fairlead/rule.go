@@ -115,7 +115,7 @@ type newRule struct {
 
 func ruleAdd(open opener) *cobra.Command {
 	var n newRule
-	var backdate bool
+	var past backdating
 	var reason string
 	var a printer
 	c := &cobra.Command{
@@ -137,7 +137,10 @@ func ruleAdd(open opener) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if r, err = d.Directory.AddRule(ctx, directory.CLI, r, backdate, reason); err != nil {
+			if err := past.check(ctx, d, p, r, r.From); err != nil {
+				return err
+			}
+			if r, err = d.Directory.AddRule(ctx, directory.CLI, r, past.backdate, reason); err != nil {
 				return err
 			}
 			out := ruleOf(r, p)
@@ -160,12 +163,8 @@ func ruleAdd(open opener) *cobra.Command {
 	f.StringVar(&n.from, "from", "", "first day on which it holds, in the program's time zone: 2026-12-01 (default: today)")
 	f.StringVar(&n.ended, "ended-from", "", "first day on which it does not hold any more (default: it does not end)")
 	f.StringVar(&reason, "reason", "", "why, for the record")
-	backdateFlag(c, &backdate)
+	past.flags(c)
 	return a.flag(c)
-}
-
-func backdateFlag(c *cobra.Command, backdate *bool) {
-	c.Flags().BoolVar(backdate, "backdate", false, "allow days that are over: what was earned since is reckoned anew")
 }
 
 // read makes the rule of the flags.
@@ -229,7 +228,7 @@ func ruleID(text string) (uint32, error) {
 
 func ruleEnd(open opener) *cobra.Command {
 	var from, reason string
-	var backdate bool
+	var past backdating
 	var a printer
 	c := &cobra.Command{
 		Use:   "end ID",
@@ -250,7 +249,16 @@ func ruleEnd(open opener) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r, err := d.Directory.EndRule(c.Context(), directory.CLI, id, day, backdate, reason)
+			if past.backdate {
+				ended, err := d.Directory.Rule(c.Context(), id)
+				if err != nil {
+					return err
+				}
+				if err := past.check(c.Context(), d, p, ended, day); err != nil {
+					return err
+				}
+			}
+			r, err := d.Directory.EndRule(c.Context(), directory.CLI, id, day, past.backdate, reason)
 			if err != nil {
 				return err
 			}
@@ -260,7 +268,7 @@ func ruleEnd(open opener) *cobra.Command {
 	}
 	c.Flags().StringVar(&from, "from", "", "first day on which it does not hold any more, in the program's time zone: 2026-12-01 (default: today)")
 	c.Flags().StringVar(&reason, "reason", "", "why, for the record")
-	backdateFlag(c, &backdate)
+	past.flags(c)
 	return a.flag(c)
 }
 
