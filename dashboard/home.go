@@ -81,7 +81,7 @@ func (d *Dashboard) home(r *request) (reply, error) {
 		return reply{status: http.StatusServiceUnavailable, page: v}, nil
 	}
 	v.Fresh = c.fresh(r)
-	if len(o.Months) == 0 {
+	if len(o.Months) == 0 && len(o.Balances) == 0 {
 		v.FirstDay = true
 		return reply{page: v}, nil
 	}
@@ -91,13 +91,16 @@ func (d *Dashboard) home(r *request) (reply, error) {
 		visitors := templates.Count(o.Days[s.today].Visitors)
 		v.TodayText = visitors.Of("unique visitor", "unique visitors") + " up to " + c.completeTo.In(r.zone).Format("15:04")
 	}
-	all := measures(r.program)
+	all := ownMeasures(r.program)
 	shown := chosen(all, r.URL.Query())
 	month, year := o.Months[s.month], o.Months.Sum(s.first, s.month)
-	for _, m := range all {
+	for _, m := range measures(r.program) {
 		if m.name != "visitors" { // they stand beside the clicks
 			v.Month = append(v.Month, m.tile(month, m.change(s.ofMonth, s.ofMonth.Before.Short(), o.Days.Sum)))
 		}
+	}
+	v.Commissions = commissions(r, month.Rewards, o.Balances)
+	for _, m := range all {
 		tile := m.tile(year, m.change(s.ofYear, "the year before", func(r period.Range) figures.Counts { return sumWholeMonths(o, r) }))
 		tile.Href, tile.Current = showing("/home", nil, m), m.name == shown.name
 		v.Year = append(v.Year, tile)

@@ -16,20 +16,34 @@ type measure struct {
 	label     string
 	one, many string // what is counted
 	currency  string // of an amount; empty: it is a count
+	said      string // what an amount was: "sold"
+	loss      string // what an amount below zero means: "more refunded than sold"
+	opens     bool   // its tile opens into sales and refunds
 	of        func(figures.Counts) int64
 }
 
 // showKey is the part of a page's address that says which measure its chart is of.
 const showKey = "show"
 
-// measures are what a page's chart can be of, in the order in which pages name them.
+// measures are figures of any number of partners, in the order in which pages name them.
 func measures(program schema.Program) []measure {
 	return []measure{
 		{label: "Clicks", one: "click", many: "clicks", of: func(c figures.Counts) int64 { return signed(c.Clicks) }},
 		{name: "visitors", label: "Unique visitors", one: "unique visitor", many: "unique visitors", of: func(c figures.Counts) int64 { return signed(c.Visitors) }},
 		{name: "referred", label: "Referred", one: "referred", many: "referred", of: func(c figures.Counts) int64 { return signed(c.Referred) }},
-		{name: "sold", label: "Sold", currency: program.Currency, of: func(c figures.Counts) int64 { return c.Sold.In(program.Currency).Net() }},
+		{name: "sold", label: "Sold", currency: program.Currency, said: "sold", loss: "more refunded than sold", opens: true,
+			of: func(c figures.Counts) int64 { return c.Sold.In(program.Currency).Net() }},
 	}
+}
+
+// ownMeasures are what the chart of a partner's page can be of, in the order in which pages name them.
+func ownMeasures(program schema.Program) []measure {
+	const loss = "more taken back than earned"
+	return append(measures(program),
+		measure{name: "paid", label: "Rewards - Paid", currency: program.Currency, said: "paid", loss: loss,
+			of: func(c figures.Counts) int64 { return c.Rewards.In(program.Currency).Paid }},
+		measure{name: "pending", label: "Rewards - Pending", currency: program.Currency, said: "pending", loss: loss,
+			of: func(c figures.Counts) int64 { return c.Rewards.In(program.Currency).Pending }})
 }
 
 // chosen is the measure that a page was asked for: the first one unless there is one of that name.
@@ -56,7 +70,7 @@ func (m measure) write(n int64) string {
 // say writes a value with what it is: 1,240 clicks, or 1,240.00 USD sold.
 func (m measure) say(n int64) string {
 	if m.currency != "" {
-		return m.write(n) + " sold"
+		return m.write(n) + " " + m.said
 	}
 	return templates.Count(n).Of(m.one, m.many)
 }
@@ -87,7 +101,7 @@ func (m measure) change(c period.Comparison, against string, sum func(period.Ran
 	case before == 0:
 		against = "nothing in " + against
 	case before < 0:
-		against = "more refunded than sold in " + against
+		against = m.loss + " in " + against
 	}
 	return templates.NewChange(now, before, m.write, c.Now.String(), c.Before.String(), against)
 }
@@ -95,7 +109,7 @@ func (m measure) change(c period.Comparison, against string, sum func(period.Ran
 // tile is the measure's total with its comparison.
 func (m measure) tile(total figures.Counts, change templates.Change) templates.Tile {
 	t := templates.Tile{Label: m.label, Number: m.number(m.of(total)), Unit: m.currency, Change: change}
-	if m.currency != "" {
+	if m.opens {
 		t.Sold = soldParts(m.currency, total.Sold)
 	}
 	return t
@@ -132,6 +146,17 @@ func money(currency string, sold figures.Sold, known bool, of func(figures.Sum) 
 	m := templates.Money{Known: known, Implied: currency}
 	for _, sum := range inOrder(currency, sold) {
 		m.Amounts = append(m.Amounts, templates.Amount{Minor: of(sum), Currency: sum.Currency})
+	}
+	return m
+}
+
+// earned is an amount of every currency in which something was earned, known or not, the program's first.
+func earned(currency string, rewards figures.Rewards, known bool, of func(figures.Reward) int64) templates.Money {
+	m := templates.Money{Known: known, Implied: currency, Amounts: []templates.Amount{{Minor: of(rewards.In(currency)), Currency: currency}}}
+	for _, r := range rewards {
+		if r.Currency != currency && (r.Paid != 0 || r.Pending != 0) {
+			m.Amounts = append(m.Amounts, templates.Amount{Minor: of(r), Currency: r.Currency})
+		}
 	}
 	return m
 }

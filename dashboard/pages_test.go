@@ -40,6 +40,9 @@ func TestHomeShowsWhatStandsInTheRollups(t *testing.T) {
 		"Unique visitors "+count(year.Visitors)+" "+arrow(wholeYear.Visitors, yearBefore.Visitors)+" against the year before",
 		"Referred "+count(year.Referred)+" "+arrow(wholeYear.Referred, yearBefore.Referred)+" against the year before",
 		"Sold "+usd(netOf(year))+" USD "+arrow(netOf(wholeYear), netOf(yearBefore))+" against the year before",
+		"Rewards - Paid "+usd(year.Rewards[0].Paid)+" USD "+arrow(wholeYear.Rewards[0].Paid, yearBefore.Rewards[0].Paid)+" against the year before",
+		"Rewards - Pending "+usd(year.Rewards[0].Pending)+" USD "+arrow(wholeYear.Rewards[0].Pending, yearBefore.Rewards[0].Pending)+" against the year before",
+		"Commissions this month so far "+usd(month.Rewards[0].Paid+month.Rewards[0].Pending)+" USD What this month's",
 		"Past 30 days Clicks by day "+count(trend.Clicks)+" "+arrow(w.sum(20261025, 20261122).Clicks, w.sum(20260926, 20261024).Clicks)+" against the 29 days before",
 		count(trend.NotCounted())+" hits were recorded beside your clicks",
 		"Bots "+count(trend.Bots), "Previews "+count(trend.Prefetches), "Embedded "+count(trend.Embedded),
@@ -75,7 +78,7 @@ func TestHomeShowsWhatStandsInTheRollups(t *testing.T) {
 	}
 	if rows := res.table(); len(rows) != 31 || rows[1][0] != "Mon 23 Nov 2026 so far" || rows[30][0] != "Sun 25 Oct 2026" {
 		t.Errorf("table of days: %d rows, first %v, last %v", len(rows), rows[1], rows[len(rows)-1])
-	} else if c := w.adaDays[20261025]; !slices.Equal(rows[30][1:], []string{count(c.Clicks), count(c.Visitors), count(c.Referred), usd(netOf(c)), count(c.NotCounted())}) {
+	} else if c := w.adaDays[20261025]; !slices.Equal(rows[30][1:], []string{count(c.Clicks), count(c.Visitors), count(c.Referred), usd(netOf(c)), usd(c.Rewards[0].Paid), usd(c.Rewards[0].Pending), count(c.NotCounted())}) {
 		t.Errorf("25 October: %v, want %+v", rows[30], c)
 	}
 }
@@ -104,7 +107,7 @@ func TestAPageShowsTheMeasureThatWasChosen(t *testing.T) {
 			t.Errorf("%s: chosen %v, want %q", path, got, first)
 		}
 		by := measure + " by month"
-		if measure == "Sold" {
+		if measure == "Sold" || strings.HasPrefix(measure, "Rewards") {
 			by += ", USD"
 		}
 		res.reads(t, path, by)
@@ -114,11 +117,13 @@ func TestAPageShowsTheMeasureThatWasChosen(t *testing.T) {
 	}
 	october := w.sum(20261001, 20261031)
 	for _, path := range []string{"/home", "/reporting"} {
-		f(path, "Clicks", count(october.Clicks)+" clicks", "Clicks", 4)
-		f(path+"?show=visitors", "Unique visitors", count(october.Visitors)+" unique visitors", "Unique visitors", 4)
-		f(path+"?show=referred", "Referred", count(october.Referred)+" referred", "Referred", 4)
-		f(path+"?show=sold", "Sold", usd(netOf(october))+" USD sold", "Sold", 4)
-		f(path+"?show=%3Cscript%3E", "Clicks", count(october.Clicks)+" clicks", "Clicks", 4)
+		f(path, "Clicks", count(october.Clicks)+" clicks", "Clicks", 6)
+		f(path+"?show=visitors", "Unique visitors", count(october.Visitors)+" unique visitors", "Unique visitors", 6)
+		f(path+"?show=referred", "Referred", count(october.Referred)+" referred", "Referred", 6)
+		f(path+"?show=sold", "Sold", usd(netOf(october))+" USD sold", "Sold", 6)
+		f(path+"?show=paid", "Rewards - Paid", usd(october.Rewards[0].Paid)+" USD paid", "Rewards - Paid", 6)
+		f(path+"?show=pending", "Rewards - Pending", usd(october.Rewards[0].Pending)+" USD pending", "Rewards - Pending", 6)
+		f(path+"?show=%3Cscript%3E", "Clicks", count(october.Clicks)+" clicks", "Clicks", 6)
 	}
 	res := v.get("/reporting?period=30-days&show=sold&open=sold")
 	for _, href := range []string{
@@ -166,7 +171,7 @@ func TestReportingIsTheSameAsItsCSV(t *testing.T) {
 			t.Fatalf("%s: %d rows, want %d", query, len(table)-2, rows)
 		}
 		sum := w.sum(from, to)
-		want := []string{"Total", count(sum.Clicks), count(sum.Visitors), count(sum.Referred), usd(netOf(sum)), count(sum.NotCounted())}
+		want := []string{"Total", count(sum.Clicks), count(sum.Visitors), count(sum.Referred), usd(netOf(sum)), usd(sum.Rewards[0].Paid), usd(sum.Rewards[0].Pending), count(sum.NotCounted())}
 		if strings.Contains(query, "open=sold") {
 			usds := sum.Sold[0]
 			want = slices.Insert(want, 4, count(usds.Sales), usd(usds.Gross), usd(usds.Refunded))
@@ -238,16 +243,16 @@ func TestUnknownFiguresAreDashes(t *testing.T) {
 	w := newWorld(t)
 	v := w.loggedIn("eve@example.com") // a partner since today
 	table := v.get("/reporting?period=7-days").table()
-	if !slices.Equal(table[1], []string{"Mon 23 Nov 2026 so far", "0", "0", "0", "0.00", "0"}) {
+	if !slices.Equal(table[1], []string{"Mon 23 Nov 2026 so far", "0", "0", "0", "0.00", "0.00", "0.00", "0"}) {
 		t.Errorf("today: %v, want zeros", table[1])
 	}
-	if !slices.Equal(table[2], []string{"Sun 22 Nov 2026", "–", "–", "–", "–", "–"}) {
+	if !slices.Equal(table[2], []string{"Sun 22 Nov 2026", "–", "–", "–", "–", "–", "–", "–"}) {
 		t.Errorf("the day before the first: %v, want dashes", table[2])
 	}
 	w.complete(time.Date(2026, 11, 21, 9, 12, 0, 0, w.zone))
 	res := v.get("/reporting?period=7-days")
 	res.reads(t, "late figures", "Complete up to 09:12 on 21 November, Toronto time")
-	if table := res.table(); !slices.Equal(table[1][1:], []string{"–", "–", "–", "–", "–"}) {
+	if table := res.table(); !slices.Equal(table[1][1:], []string{"–", "–", "–", "–", "–", "–", "–"}) {
 		t.Errorf("a day that is not complete yet and has nothing: %v, want dashes", table[1])
 	}
 	res.wants(t, "late figures", http.StatusOK, `class="fresh late"`)
@@ -330,21 +335,25 @@ func TestCurrenciesAreNeverAddedUp(t *testing.T) {
 	w := newWorld(t)
 	p := w.partner("Two Currencies", "two@example.com")
 	w.sold(p.ID, p.Link, figures.Days{
-		20261001: {Sold: figures.Sold{{Currency: "EUR", Sales: 2, Gross: 5000, Refunds: 1, Refunded: 1000}}},
+		20261001: {Sold: figures.Sold{{Currency: "EUR", Sales: 2, Gross: 5000, Refunds: 1, Refunded: 1000}}, Rewards: figures.Rewards{{Currency: "EUR", Paid: 800, Pending: -30}}},
 		20261102: {Sold: figures.Sold{{Currency: "EUR", Sales: 1, Gross: 300}}},
-		20261120: {Sold: figures.Sold{{Currency: "USD", Sales: 1, Gross: 700}}},
+		20261120: {Sold: figures.Sold{{Currency: "USD", Sales: 1, Gross: 700}}, Rewards: figures.Rewards{{Currency: "USD", Pending: 140}}},
 	})
 	t.Cleanup(func() {
 		w.must(w.conn.Exec(context.WithoutCancel(t.Context()), "ALTER TABLE fairlead.sale_days DELETE WHERE partner_id = "+p.ID.String()+" SETTINGS mutations_sync = 1"))
+		w.must(w.conn.Exec(context.WithoutCancel(t.Context()), "ALTER TABLE fairlead.reward_days DELETE WHERE partner_id = "+p.ID.String()+" SETTINGS mutations_sync = 1"))
 	})
 	v := w.loggedIn("two@example.com")
 	table := v.get("/reporting").table()
 	if got := []string{table[1][4], table[2][4], table[13][4]}; !slices.Equal(got, []string{"7.00, 3.00 EUR", "0.00, 40.00 EUR", "7.00, 43.00 EUR"}) {
 		t.Errorf("sold: %v", got)
 	}
+	if got := []string{table[1][5], table[1][6], table[2][5], table[2][6], table[13][5], table[13][6]}; !slices.Equal(got, []string{"0.00", "1.40", "0.00, 8.00 EUR", "0.00, −0.30 EUR", "0.00, 8.00 EUR", "1.40, −0.30 EUR"}) {
+		t.Errorf("rewards: %q", got)
+	}
 	file := v.get("/reporting.csv?open=sold").body
-	for _, want := range []string{"Month,Clicks,Unique visitors,Referred,Sales,Gross (USD),Refunds (USD),Sold (USD),Gross (EUR),Refunds (EUR),Sold (EUR),Not counted\r\n",
-		"2026-11,0,0,0,2,7.00,0.00,7.00,3.00,0.00,3.00,0\r\n", "2026-10,0,0,0,2,0.00,0.00,0.00,50.00,10.00,40.00,0\r\n"} {
+	for _, want := range []string{"Month,Clicks,Unique visitors,Referred,Sales,Gross (USD),Refunds (USD),Sold (USD),Gross (EUR),Refunds (EUR),Sold (EUR),Rewards - Paid (USD),Rewards - Pending (USD),Rewards - Paid (EUR),Rewards - Pending (EUR),Not counted\r\n",
+		"2026-11,0,0,0,2,7.00,0.00,7.00,3.00,0.00,3.00,0.00,1.40,0.00,0.00,0\r\n", "2026-10,0,0,0,2,0.00,0.00,0.00,50.00,10.00,40.00,0.00,0.00,8.00,-0.30,0\r\n"} {
 		if !strings.Contains(file, want) {
 			t.Errorf("%q is missing in\n%s", want, file)
 		}

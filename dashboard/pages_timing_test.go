@@ -29,7 +29,13 @@ func BenchmarkPages(b *testing.B) {
 		SELECT 'node-1', number, 1, 'sale', hex(sipHash128(number)), toString(number % 100000), addMilliseconds(toDateTime64('2026-10-26 00:00:00', 3, 'UTC'), number * 2400) AS at, at,
 			multiIf(number % 10000 = 0, 'conflict', number % 4 = 0, 'unattributed', 'counted'), if(number % 4 = 0, 'no_click', 'bound'), 1000 + number % 2000, 4900, 'USD'
 		FROM numbers(1000000)`))
-	for _, table := range []string{"link_days", "sale_days", "partner_days", "partner_months"} { // the aggregator swaps whole months in
+	w.must(w.conn.Exec(ctx, `INSERT INTO fairlead.reward_days
+		SELECT partner_id, link_id, day, currency, gross, toInt64(sales * 10), 0, 0, 0, sales, 1 FROM fairlead.sale_days WHERE partner_id >= 1000 AND sales > 0`))
+	w.must(w.conn.Exec(ctx, `INSERT INTO fairlead.ledger (id, at, due_at, partner_id, reward_id, debit, credit, amount, currency, kind, cause, token)
+		SELECT sipHash128(number), addSeconds(toDateTime64('2024-12-01 00:00:00', 3, 'UTC'), number * 60), at, if(number % 200 = 0, `+w.ada.ID.String()+`, 1000 + number % 2000),
+			sipHash128(intDiv(number, 2), 'r'), if(number % 2 = 0, 'expense', 'holding'), if(number % 2 = 0, 'holding', 'payable'), 490, 'USD', if(number % 2 = 0, 'earned', 'released'), '', 1
+		FROM numbers(1000000)`))
+	for _, table := range []string{"ledger", "reward_days", "link_days", "sale_days", "partner_days", "partner_months"} { // the aggregator swaps whole months in
 		w.must(w.conn.Exec(ctx, "OPTIMIZE TABLE fairlead."+table+" FINAL"))
 	}
 	ada, team := w.loggedIn("ada@example.com"), w.loggedIn("team@example.com")
@@ -53,7 +59,7 @@ func BenchmarkPages(b *testing.B) {
 		}
 		stands := func() {
 			w.must(w.client.HIncrBy(ctx, schema.DefaultKeys.Rollup(), schema.RollupGeneration, 1).Err())
-			w.must(w.client.HSet(ctx, schema.DefaultKeys.Rollup(), schema.SalesGeneration, 1).Err())
+			w.must(w.client.HSet(ctx, schema.DefaultKeys.Rollup(), schema.SalesGeneration, 1, schema.RewardsGeneration, 1).Err())
 		}
 		b.Run("figures=new"+page.path, func(b *testing.B) { timed(b, stands) })
 		b.Run("figures=same"+page.path, func(b *testing.B) { timed(b, func() {}) })

@@ -40,7 +40,7 @@ func (d *Dashboard) report(r *request) (rep report, wrong string, err error) {
 	if err != nil {
 		return report{}, err.Error(), nil
 	}
-	rep = report{choice: choice, shown: chosen(measures(r.program), q), opened: q.Get(openKey) == openSold}
+	rep = report{choice: choice, shown: chosen(ownMeasures(r.program), q), opened: q.Get(openKey) == openSold}
 	if s := q.Get("month"); s != "" {
 		if rep.open, err = period.ParseMonth(s); err != nil {
 			return report{}, err.Error(), nil
@@ -172,7 +172,7 @@ func (rep report) tiles(r *request) []templates.Tile {
 		against = daysBefore(c)
 	}
 	var tiles []templates.Tile
-	for _, m := range measures(r.program) {
+	for _, m := range ownMeasures(r.program) {
 		t := m.tile(rep.sum, m.change(c, against, rep.days.Sum))
 		t.Href, t.Current = showing("/reporting", rep.query(), m), m.name == rep.shown.name
 		tiles = append(tiles, t)
@@ -210,6 +210,9 @@ func (d *Dashboard) reportingCSV(r *request) (reply, error) {
 		}
 		head = append(head, text("Sold ("+a.Currency+")"))
 	}
+	for _, a := range total.Paid.Amounts {
+		head = append(head, text("Rewards - Paid ("+a.Currency+")"), text("Rewards - Pending ("+a.Currency+")"))
+	}
 	table := [][]cell{append(head, text("Not counted"))}
 	for _, row := range append(rep.rows, total) {
 		line := []cell{text(row.Machine), number(row.Clicks), number(row.Visitors), number(row.Referred)}
@@ -221,6 +224,9 @@ func (d *Dashboard) reportingCSV(r *request) (reply, error) {
 				line = append(line, amount(row.Gross, a.Currency), amount(row.Refunded, a.Currency))
 			}
 			line = append(line, amount(row.Sold, a.Currency))
+		}
+		for _, a := range total.Paid.Amounts {
+			line = append(line, amount(row.Paid, a.Currency), amount(row.Pending, a.Currency))
 		}
 		table = append(table, append(line, number(row.NotCounted)))
 	}

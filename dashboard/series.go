@@ -144,6 +144,8 @@ func (e entry) row(opened bool) templates.Row {
 		Gross:      amount(func(s figures.Sum) int64 { return s.Gross }),
 		Refunded:   amount(func(s figures.Sum) int64 { return s.Refunded }),
 		Sold:       amount(figures.Sum.Net),
+		Paid:       earned(e.currency, e.counts.Rewards, e.known, func(r figures.Reward) int64 { return r.Paid }),
+		Pending:    earned(e.currency, e.counts.Rewards, e.known, func(r figures.Reward) int64 { return r.Pending }),
 		NotCounted: figure(e.counts.NotCounted()),
 		Unfinished: e.unfinished,
 		Opened:     opened,

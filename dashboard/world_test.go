@@ -199,6 +199,7 @@ func (w *world) fill() {
 			Clicks: clicks - clicks/10, Visitors: visitors - visitors/10, Bots: n % 11, Prefetches: n % 3, Embedded: n % 2,
 			Referred: n % 3, Sold: figures.Sold{{Currency: "USD", Sales: n % 4, Gross: int64(n%4*4900 + n*7), Refunds: n % 5 / 4, Refunded: int64(n % 5 / 4 * 1550)}},
 		}
+		personal.Rewards = figures.Rewards{{Currency: "USD", Paid: int64(n % 6 * 490), Pending: int64(n%4*245) - 100}}
 		if n%30 == 0 {
 			personal.Sold[0].Refunds, personal.Sold[0].Refunded = 1, 90_000
 		}
@@ -241,6 +242,39 @@ func (w *world) sold(p schema.PartnerID, link schema.LinkID, days figures.Days) 
 		}
 	}
 	w.must(rows.Send())
+	w.earned(p, link, days)
+}
+
+// earned writes what a link earned: of what is pending more is held than there is, and the rest was taken back.
+func (w *world) earned(p schema.PartnerID, link schema.LinkID, days figures.Days) {
+	w.t.Helper()
+	rows, err := w.conn.PrepareBatch(w.t.Context(), "INSERT INTO fairlead.reward_days (partner_id, link_id, day, currency, paid, holding, payable, processing, review, rewards, token)")
+	w.must(err)
+	for day, c := range days {
+		for _, r := range c.Rewards {
+			w.must(rows.Append(uint32(p), uint32(link), day.Time(), r.Currency, r.Paid, r.Pending+700, int64(-1000), int64(200), int64(100), uint64(1), uint64(1)))
+		}
+	}
+	w.must(rows.Send())
+}
+
+// booked writes rows of the ledger of one reward: amounts that go from one account to another, held until a moment.
+func (w *world) booked(p schema.PartnerID, reward, currency string, due time.Time, moves ...move) {
+	w.t.Helper()
+	id := schema.NewRewardID(p, schema.CauseAdded, reward, currency)
+	for i, m := range moves {
+		t := schema.Transfer{Reward: id, Kind: schema.CauseAdded, Cause: reward}
+		t.Identify(i)
+		w.must(w.conn.Exec(w.t.Context(), `INSERT INTO fairlead.ledger (id, at, due_at, partner_id, reward_id, debit, credit, amount, currency, kind, cause, token)
+			VALUES (unhex(?), fromUnixTimestamp64Milli(?), fromUnixTimestamp64Milli(?), ?, unhex(?), ?, ?, ?, ?, 'added', ?, ?)`,
+			t.ID.String(), w.now.UnixMilli(), due.UnixMilli(), uint32(p), id.String(), string(m.from), string(m.to), m.amount, currency, reward, uint64(i+1)))
+	}
+}
+
+// move is a row of the ledger.
+type move struct {
+	from, to schema.Account
+	amount   int64
 }
 
 // complete sets up to when the figures hold everything.

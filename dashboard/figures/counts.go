@@ -23,16 +23,18 @@ type Counts struct {
 	Held       uint64 `ch:"held"`     // sales and refunds that wait for an exchange rate: not in Sold
 	Review     uint64 `ch:"review"`   // leads, sales and refunds that somebody has to look at: not in Referred or Sold
 	Sold       Sold   `ch:"-"`
+	// Rewards are those that were earned in the span.
+	Rewards Rewards `ch:"-"`
 }
 
 // Plus returns the sum of two spans that do not overlap.
 func (c Counts) Plus(d Counts) Counts {
-	c.Sold = slices.Clone(c.Sold)
+	c.Sold, c.Rewards = slices.Clone(c.Sold), slices.Clone(c.Rewards)
 	c.add(d)
 	return c
 }
 
-// add adds d to c, whose Sold must be nobody else's.
+// add adds d to c, whose Sold and Rewards must be nobody else's.
 func (c *Counts) add(d Counts) {
 	c.Clicks += d.Clicks
 	c.Visitors += d.Visitors
@@ -46,6 +48,7 @@ func (c *Counts) add(d Counts) {
 	c.Held += d.Held
 	c.Review += d.Review
 	c.Sold.add(d.Sold)
+	c.Rewards.add(d.Rewards)
 }
 
 // NotCounted is how many hits were not clicks.

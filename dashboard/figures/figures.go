@@ -55,7 +55,7 @@ func (r *Reader) Stand(ctx context.Context) (Stand, error) {
 	var of *redis.SliceCmd
 	var revision *redis.StringCmd
 	_, err := r.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		of = pipe.HMGet(ctx, r.keys.Rollup(), schema.RollupCompleteTo, schema.SalesCompleteTo, schema.RollupGeneration, schema.SalesGeneration)
+		of = pipe.HMGet(ctx, r.keys.Rollup(), schema.RollupCompleteTo, schema.SalesCompleteTo, schema.RollupGeneration, schema.SalesGeneration, schema.RewardsGeneration)
 		revision = pipe.Get(ctx, r.keys.Revision())
 		return nil
 	})
@@ -66,7 +66,8 @@ func (r *Reader) Stand(ctx context.Context) (Stand, error) {
 	rollup, known := said[2].(string)
 	sales, also := said[3].(string)
 	if known && also {
-		s.generation = rollup + " " + sales
+		rewards, _ := said[4].(string) // absent as long as nothing was booked
+		s.generation = rollup + " " + sales + " " + rewards
 	}
 	var earliest int64
 	for i, v := range said[:2] {
@@ -88,17 +89,22 @@ func (r *Reader) Stand(ctx context.Context) (Stand, error) {
 	return s, nil
 }
 
-// row is what a question answers: figures of clicks, or of what was referred and sold in one currency. The rows of one
-// day, month or link are to be added up.
+// row is what a question answers: figures of clicks, or of what was referred and sold, or earned, in one currency. The rows
+// of one day, month or link are to be added up.
 type row struct {
 	Counts
 	Sum
+	Paid    int64 `ch:"paid"`
+	Pending int64 `ch:"pending"`
 }
 
 // counts are the row's figures.
 func (r row) counts() Counts {
 	c := r.Counts
-	if r.Currency != "" {
+	switch {
+	case r.Paid != 0 || r.Pending != 0:
+		c.Rewards = Rewards{{r.Currency, r.Paid, r.Pending}}
+	case r.Currency != "":
 		c.Sold = Sold{r.Sum}
 	}
 	return c
@@ -115,9 +121,11 @@ type Overview struct {
 	Months Months
 	Days   Days
 	Top    []LinkCounts // most clicks first, only links with clicks
+	// Balances are where the rewards of all times stand, by currency, ordered by it.
+	Balances []Balance
 }
 
-// OverviewSpans says which figures an Overview holds. The days of what was referred and sold are there for all months.
+// OverviewSpans says which figures an Overview holds. The days of what was referred, sold and earned are there for all months.
 type OverviewSpans struct {
 	FirstMonth, LastMonth schema.Month
 	Days, OtherDays       period.Range // OtherDays for a comparison long before Days
@@ -134,14 +142,16 @@ func (r *Reader) Overview(ctx context.Context, stand Stand, p schema.PartnerID, 
 		spans   OverviewSpans
 	}
 	return cached(ctx, r.cache, stand.generation, question{p, s}, func(ctx context.Context) (Overview, error) { return r.overview(ctx, p, s) },
-		func(o Overview) int { return len(o.Months) + len(o.Days) + len(o.Top) })
+		func(o Overview) int { return len(o.Months) + len(o.Days) + len(o.Top) + len(o.Balances) })
 }
 
 func (r *Reader) overview(ctx context.Context, p schema.PartnerID, s OverviewSpans) (Overview, error) {
 	var rows []struct {
-		Part string    `ch:"part"`
-		Date time.Time `ch:"date"`
-		Link uint32    `ch:"link"`
+		Part    string    `ch:"part"`
+		Date    time.Time `ch:"date"`
+		Link    uint32    `ch:"link"`
+		Stands  []int64   `ch:"stands"` // of a balance: review, holding, payable, processing, paid
+		NextDue time.Time `ch:"next_due"`
 		row
 	}
 	err := r.ch.Select(clickhouse.Named(ctx, "dashboard: home", map[string]string{
@@ -161,8 +171,16 @@ func (r *Reader) overview(ctx context.Context, p schema.PartnerID, s OverviewSpa
 	o := Overview{Months: Months{}, Days: Days{}}
 	for _, row := range rows {
 		day := schema.DayOf(row.Date, time.UTC)
-		if row.Part == "link" {
+		switch row.Part {
+		case "link":
 			o.Top = append(o.Top, LinkCounts{Link: schema.LinkID(row.Link), Clicks: row.Clicks})
+			continue
+		case "balance":
+			b := Balance{Currency: row.Currency, Review: row.Stands[0], Holding: row.Stands[1], Payable: row.Stands[2], Processing: row.Stands[3], Paid: row.Stands[4]}
+			if row.NextDue.Unix() > 0 {
+				b.NextDue = row.NextDue.UTC()
+			}
+			o.Balances = append(o.Balances, b)
 			continue
 		}
 		if row.Part != "month" {
@@ -173,6 +191,7 @@ func (r *Reader) overview(ctx context.Context, p schema.PartnerID, s OverviewSpa
 		}
 	}
 	sortByClicks(o.Top)
+	slices.SortFunc(o.Balances, func(a, b Balance) int { return cmp.Compare(a.Currency, b.Currency) })
 	return o, nil
 }
 

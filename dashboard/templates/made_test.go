@@ -46,6 +46,13 @@ func made() map[string]View {
 			{Label: "Referred", Number: "31", Change: NewChange(30, 24, written, "1–22 November 2026", "1–22 October 2026", "1–22 Oct 2026")},
 			{Label: "Sold", Number: "1,284.50", Unit: "USD", Sold: parts(), Change: NewChange(128450, 140000, written, "1–22 November 2026", "1–22 October 2026", "1–22 Oct 2026")},
 		},
+		Commissions: []Standing{
+			{"Commissions this month", true, whole(25690, "USD"), "What this month's sales and sign-ups have earned, paid and pending."},
+			{"In hold", false, whole(31140, "USD"), "Held until refunds are unlikely. The next hold ends on 2 December."},
+			{"Ready", false, whole(-1850, "USD"), "Goes into the next payout."},
+			{"Processing", false, whole(0, "USD"), "In a payout that is under way."},
+			{"Paid", false, Money{Known: true, Amounts: []Amount{{2_480_050, "USD"}, {18000, "EUR"}}}, "All that you have received."},
+		},
 		Year:       choices("/home", 0),
 		Chart:      BarChart{Bars: chart.NewBars(monthPoints(), 216, 0), Text: "Clicks by month from December 2025 to November 2026. The highest month is October 2026 with 7,320."},
 		MonthTable: Table{Title: "Figures by month", Head: "Month", Currency: "USD", Rows: rows(12, false)},
@@ -230,6 +237,10 @@ func sold(minor int64) Money {
 	return Money{Known: true, Implied: "USD", Amounts: []Amount{{minor, "USD"}}}
 }
 
+func whole(minor int64, currency string) Money {
+	return Money{Known: true, Amounts: []Amount{{minor, currency}}}
+}
+
 // choices are the totals that choose what a chart shows.
 func choices(path string, current int) []Tile {
 	against := func(now, before int64) Change {
@@ -240,6 +251,8 @@ func choices(path string, current int) []Tile {
 		{Label: "Unique visitors", Number: "49,871", Change: against(49871, 44000)},
 		{Label: "Referred", Number: "402", Change: against(402, 402)},
 		{Label: "Sold", Number: "18,440.50", Unit: "USD", Change: against(1844050, 0)},
+		{Label: "Rewards - Paid", Number: "2,890.10", Unit: "USD", Change: against(289010, 200000)},
+		{Label: "Rewards - Pending", Number: "798.00", Unit: "USD", Change: against(79800, 90000)},
 	}
 	for i := range out {
 		out[i].Href, out[i].Current = path+"?show="+fmt.Sprint(i)+"#chart", i == current
@@ -255,7 +268,7 @@ func undecided() []Reason {
 }
 
 func total() Row {
-	return Row{Label: "Total", Clicks: Known(61204), Visitors: Known(49871), Referred: Known(402), Sold: sold(1844050), NotCounted: Known(4096)}
+	return Row{Label: "Total", Clicks: Known(61204), Visitors: Known(49871), Referred: Known(402), Sold: sold(1844050), Paid: sold(289010), Pending: sold(79800), NotCounted: Known(4096)}
 }
 
 // opened are rows with what was sold in parts.
@@ -291,14 +304,14 @@ func rows(n int, days bool) []Row {
 	var out []Row
 	for i := range n {
 		m := schema.Month(202611).Add(-i)
-		r := Row{Label: period.MonthName(m), Machine: period.ISOMonth(m), Clicks: Known(uint64(4812 + i*211)), Visitors: Known(uint64(3907 + i*190)), Referred: Known(uint64(31 + i)), Sold: sold(int64(128450 + i*4210)), NotCounted: Known(uint64(96 + i)),
+		r := Row{Label: period.MonthName(m), Machine: period.ISOMonth(m), Clicks: Known(uint64(4812 + i*211)), Visitors: Known(uint64(3907 + i*190)), Referred: Known(uint64(31 + i)), Sold: sold(int64(128450 + i*4210)), Paid: sold(int64(i * 2010)), Pending: sold(int64(25690 - i*1900)), NotCounted: Known(uint64(96 + i)),
 			Href: "/reporting?period=12-months&month=" + period.ISOMonth(m), Open: i == 2, Unfinished: i == 0}
 		if days {
 			d := period.Day(today, -i)
 			r.Label, r.Machine, r.Href = period.DayLabel(d), period.ISO(d), ""
 		}
 		if i == 11 && !days {
-			r.Clicks, r.Visitors, r.Referred, r.Sold, r.NotCounted = Figure{}, Figure{}, Figure{}, Money{}, Figure{}
+			r.Clicks, r.Visitors, r.Referred, r.Sold, r.Paid, r.Pending, r.NotCounted = Figure{}, Figure{}, Figure{}, Money{}, Money{}, Money{}, Figure{}
 		}
 		out = append(out, r)
 	}

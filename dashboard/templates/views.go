@@ -63,6 +63,8 @@ type Home struct {
 	// TodayText is what stands below today's number.
 	TodayText string
 	Month     []Tile // of the running month
+	// Commissions are what was earned, and where it stands.
+	Commissions []Standing
 	// Away is set while the figures cannot be read; the link and today's number may still be there.
 	Away bool
 	// FirstDay is set until the first click: three steps stand where the figures will be.
@@ -118,6 +120,14 @@ type Tile struct {
 	Change  Change
 }
 
+// Standing is money of a partner's that stands somewhere.
+type Standing struct {
+	Label      string
+	Unfinished bool // of the running month
+	Amount     Money
+	Text       string // what that means
+}
+
 // Part is a part of an amount.
 type Part struct{ Label, Amount string }
 
@@ -155,6 +165,8 @@ type Row struct {
 	Gross      Money // what the sales brought
 	Refunded   Money // what was taken back of it
 	Sold       Money // the rest
+	Paid       Money // of the rewards that were earned then
+	Pending    Money // likewise
 	NotCounted Figure
 	Opened     bool // sales, gross and refunds stand in columns of their own
 	Unfinished bool
