@@ -32,8 +32,10 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"fairlead/aggregator/attribute"
+	"fairlead/aggregator/book"
 	"fairlead/aggregator/courier"
 	"fairlead/aggregator/live"
+	"fairlead/aggregator/rewarddays"
 	"fairlead/aggregator/rollup"
 	"fairlead/aggregator/verify"
 	"fairlead/schema"
@@ -66,6 +68,7 @@ const Off = "off"
 const (
 	JobRollup    = "rollup"    // figures of what was shipped
 	JobAttribute = "attribute" // who is credited for what was reported, and the figures of that
+	JobReward    = "reward"    // what partners earn by that, booked, and the figures of that
 	JobDeliver   = "deliver"   // what was decided, told to merchants and partners
 	JobHeal      = "heal"      // the directory and the live counters in Redis, where they lack something
 	JobVerify    = "verify"    // everything counted anew
@@ -106,12 +109,15 @@ func (a *Aggregator) table() []*job {
 	credits := attribute.New(attribute.Options{
 		ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Logger: opt.Logger, ClaimArrived: opt.ClaimArrived,
 	})
+	rewards := book.New(book.Options{ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Logger: opt.Logger, Now: opt.Now})
+	earned := rewarddays.New(rewarddays.Options{ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Logger: opt.Logger})
 	counters := live.New(live.Options{ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Logger: opt.Logger, Now: opt.Now})
 	check := verify.New(verify.Options{ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Rollup: rollups, Attribute: credits, Logger: opt.Logger, Now: opt.Now})
 	jobs := []*job{
 		{name: JobHeal, spec: "@every 10s", atStart: true, limit: time.Hour, run: heal(opt.HealDirectory, counters)},
 		{name: JobRollup, spec: "* * * * *", atStart: true, limit: time.Hour, run: rollUp(rollups)},
 		{name: JobAttribute, spec: "@every 10s", atStart: true, limit: time.Hour, run: credit(credits)},
+		{name: JobReward, spec: "@every 10s", atStart: true, limit: time.Hour, run: bookRewards(rewards, earned)},
 		{name: JobVerify, spec: "30 3 * * *", limit: 6 * time.Hour, run: a.verify(check)},
 	}
 	if opt.Endpoints == nil {

@@ -325,7 +325,7 @@ func TestSchedulesThatCannotBeAreAllNamed(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, part := range []string{`job rollup: schedule "now and then"`, `job heal: schedule "@every"`, "job pay: there is none of that name, only attribute, heal, rollup, verify"} {
+	for _, part := range []string{`job rollup: schedule "now and then"`, `job heal: schedule "@every"`, "job pay: there is none of that name, only attribute, heal, reward, rollup, verify"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("the error lacks %q: %v", part, err)
 		}

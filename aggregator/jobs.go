@@ -7,8 +7,10 @@ import (
 	"fmt"
 
 	"fairlead/aggregator/attribute"
+	"fairlead/aggregator/book"
 	"fairlead/aggregator/courier"
 	"fairlead/aggregator/live"
+	"fairlead/aggregator/rewarddays"
 	"fairlead/aggregator/rollup"
 	"fairlead/aggregator/verify"
 )
@@ -42,6 +44,31 @@ func credit(a *attribute.Attribute) func(context.Context) (result, error) {
 			return nil, err
 		}
 		return told{report, uint64(report.Reports), fmt.Sprintf("%d reports decided, %d changed, %d days summed", report.Reports, report.Changed, report.Days)}, err
+	}
+}
+
+// rewarded is what the job reward did.
+type rewarded struct {
+	Booked  book.Report       `json:"booked"`
+	Figures rewarddays.Report `json:"figures"`
+}
+
+// bookRewards is the job reward. The figures are summed though another process is booking: payouts change them, too.
+func bookRewards(b *book.Book, days *rewarddays.RewardDays) func(context.Context) (result, error) {
+	return func(ctx context.Context) (result, error) {
+		var did rewarded
+		var err error
+		if did.Booked, err = b.Run(ctx); err != nil {
+			return did, err
+		}
+		if did.Figures, err = days.Run(ctx); err != nil {
+			return did, err
+		}
+		if did.Booked.Skipped && did.Figures.Skipped {
+			return nil, nil
+		}
+		return told{did, uint64(did.Booked.Rows), fmt.Sprintf("%d decisions reckoned with, %d rows booked, %d days of partners summed",
+			did.Booked.Decisions, did.Booked.Rows, did.Figures.Days)}, nil
 	}
 }
 

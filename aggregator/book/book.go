@@ -24,7 +24,8 @@
 //
 // # Limits
 //
-// All decisions of one customer, and all entries by hand, are held in memory. Two customers whom the merchant and a tracker
+// All decisions of one customer, and all entries by hand, are held in memory. A row keeps the moment that was known when it was
+// booked: where an earlier report of the same sale, with another moment, lands after that, only the money follows it. Two customers whom the merchant and a tracker
 // call by the same text are one here.
 package book
 

@@ -38,7 +38,12 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{World: aggregatortest.New(t, storestest.ClickHouse(t).Fresh(t).Conn(t), storestest.Redis(t).Fresh(t).Client(t)), t: t}
+	return worldOn(t, storestest.ClickHouse(t).Fresh(t), storestest.Redis(t).Fresh(t))
+}
+
+func worldOn(t testing.TB, clicks storestest.ClickHouseStore, rdb storestest.RedisStore) *world {
+	t.Helper()
+	w := &world{World: aggregatortest.New(t, clicks.Conn(t), rdb.Client(t)), t: t}
 	w.now = time.UnixMilli(day(50))
 	w.credits = attribute.New(attribute.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: w.logger(), Settle: time.Nanosecond})
 	w.book = w.another()
@@ -172,11 +177,11 @@ func (w *world) again() {
 	}
 }
 
-// stands is how every reward stands, but for when its hold ends: "2 USD 2000 holding".
+// stands is what is where of every reward, and its state.
 func (w *world) stands() (out []string) {
 	w.t.Helper()
 	w.must(w.CH.QueryRow(w.t.Context(), `SELECT groupArray(line) FROM (SELECT concat(toString(partner_id), ' ', hex(reward_id), ' ', currency, ' ', toString(review), ' ', toString(holding),
-		' ', toString(payable), ' ', toString(processing), ' ', toString(paid), ' ', state, ' ', toString(earned_at)) AS line FROM fairlead.rewards WHERE amount != 0 ORDER BY line)`).Scan(&out))
+		' ', toString(payable), ' ', toString(processing), ' ', toString(paid), ' ', state) AS line FROM fairlead.rewards WHERE amount != 0 ORDER BY line)`).Scan(&out))
 	return out
 }
 

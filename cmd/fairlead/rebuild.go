@@ -89,6 +89,29 @@ func rebuildCommand(open opener) *cobra.Command {
 				return err
 			}),
 		},
+		&cobra.Command{
+			Use:   "rewards",
+			Short: "What partners earned: every reward is reckoned anew, and the rows that the ledger lacks are booked",
+			Long: `Reckons every reward anew from the decisions, the rules and the entries by hand, and adds the rows that the ledger lacks. What
+stands in the ledger is never changed: a difference is a row of its own. With a whole ledger nothing is added.`,
+			Args: cobra.NoArgs,
+			RunE: on(open, func(c *cobra.Command, d *deployment, _ []string) error {
+				bar := progress(c.ErrOrStderr(), "decisions")
+				report, err := newBook(d).Rebuild(c.Context(), func(done, total int) {
+					bar.ChangeMax(total)
+					bar.Set(done)
+				})
+				bar.Finish()
+				if err != nil {
+					return err
+				}
+				if _, err := newRewardDays(d).Run(c.Context()); err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(c.OutOrStdout(), "%d decisions were reckoned with, and %d rows added to the ledger, in %.1f s\n", report.Decisions, report.Rows, report.Took.Seconds())
+				return err
+			}),
+		},
 	)
 	return c
 }

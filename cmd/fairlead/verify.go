@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fairlead/aggregator/attribute"
+	"fairlead/aggregator/book"
 	"fairlead/aggregator/live"
 	"fairlead/aggregator/rewarddays"
 	"fairlead/aggregator/rollup"
@@ -79,6 +80,10 @@ func newRollup(d *deployment) *rollup.Rollup {
 
 func newAttribute(d *deployment) *attribute.Attribute {
 	return attribute.New(attribute.Options{ClickHouse: d.CH, Redis: d.Redis, Keys: d.Keys, ClaimArrived: d.Directory.ClaimArrived, Logger: logger(d.Config.Log, io.Discard)})
+}
+
+func newBook(d *deployment) *book.Book {
+	return book.New(book.Options{ClickHouse: d.CH, Redis: d.Redis, Keys: d.Keys, Logger: logger(d.Config.Log, io.Discard)})
 }
 
 func newRewardDays(d *deployment) *rewarddays.RewardDays {
