@@ -41,10 +41,7 @@ func Rand(t testing.TB) (*rand.Rand, uint64) {
 	t.Helper()
 	seed := rand.Uint64()
 	if text := os.Getenv(seedVariable); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("%s: %v", seedVariable, err)
-		}
+		seed = parse(t, text)
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -52,6 +49,29 @@ func Rand(t testing.TB) (*rand.Rand, uint64) {
 		}
 	})
 	return rand.New(rand.NewPCG(seed, 0)), seed
+}
+
+// Seeds returns the seeds of so many tries, from a random one on; only that of CHAOS_SEED, where it is set. The test says which
+// of them failed.
+func Seeds(t testing.TB, n int) []uint64 {
+	t.Helper()
+	if text := os.Getenv(seedVariable); text != "" {
+		return []uint64{parse(t, text)}
+	}
+	first, seeds := uint64(rand.Uint32()), make([]uint64, n)
+	for i := range seeds {
+		seeds[i] = first + uint64(i)
+	}
+	return seeds
+}
+
+func parse(t testing.TB, text string) uint64 {
+	t.Helper()
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", seedVariable, err)
+	}
+	return seed
 }
 
 // Dir returns a new folder, which is kept should the test fail.
