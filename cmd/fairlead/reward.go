@@ -326,7 +326,11 @@ func printReward(c *cobra.Command, a printer, r rewardJSON) error {
 	if r.Rule != 0 {
 		fmt.Fprintf(w, "rule     %d: %s\n", r.Rule, r.Earns)
 	}
-	fmt.Fprintf(w, "amount   %s\nstate    %s\nearned   %s\nready    %s\n\n", schema.FormatAmount(r.Amount, r.Currency), r.State, moment(r.EarnedAt), ready(r.Reward))
+	fmt.Fprintf(w, "amount   %s\nstate    %s\nearned   %s\nready    %s\n", schema.FormatAmount(r.Amount, r.Currency), r.State, moment(r.EarnedAt), ready(r.Reward))
+	if r.Payout != "" {
+		fmt.Fprintf(w, "payout   %s\n", r.Payout)
+	}
+	fmt.Fprintln(w)
 	l := a.list(c, "BOOKED", "AMOUNT", "FROM", "TO", "BECAUSE")
 	for _, row := range r.Rows {
 		if err := l.add(row, moment(row.BookedAt), schema.FormatAmount(row.Amount, r.Currency), row.Debit, row.Credit, row.Why); err != nil {

@@ -98,7 +98,7 @@ func TestRewardsFromTheShell(t *testing.T) {
 	// A rule for days whose rewards were paid is refused, unless that is meant; so is the end of one.
 	payout := schema.Transfer{Kind: schema.CausePayout, Cause: "p1", Debit: schema.AccountPayable, Credit: schema.AccountProcessing, Amount: 600}
 	o.booked(1, "sale-1", sold, payout)
-	if out := o.says("reward", "show", id.String()); !strings.Contains(out, "goes into payout p1") || !strings.Contains(out, "state    processing") {
+	if out := o.says("reward", "show", id.String()); !strings.Contains(out, "goes into payout p1") || !strings.Contains(out, "payout   p1\n") || !strings.Contains(out, "state    processing") {
 		t.Errorf("got %s", out)
 	}
 	const paid = "1 rewards (0.00 USD paid, 6.00 USD in a payout)"

@@ -64,7 +64,8 @@ type Reward struct {
 	Processing int64            `json:"processing"`
 	Paid       int64            `json:"paid"`
 	EarnedAt   time.Time        `json:"earned_at"`
-	DueAt      time.Time        `json:"due_at,omitzero"` // when its hold ends or ended; zero: it has none that ends
+	DueAt      time.Time        `json:"due_at,omitzero"`     // when its hold ends or ended; zero: it has none that ends
+	Payout     string           `json:"payout_id,omitempty"` // the last that it was in; empty: none yet
 }
 
 // Of returns the rewards for conversions, by conversion; of one there are several where it was another partner's before.
@@ -108,7 +109,7 @@ func (r Reader) each(ctx context.Context, query string, yield func(Reward) error
 		var one Reward
 		var id string
 		err := rows.Scan(&id, (*uint32)(&one.Partner), &one.Conversion, &one.Rule, (*string)(&one.State), &one.Currency, &one.Amount,
-			&one.Review, &one.Holding, &one.Payable, &one.Processing, &one.Paid, &one.EarnedAt, &one.DueAt)
+			&one.Review, &one.Holding, &one.Payable, &one.Processing, &one.Paid, &one.EarnedAt, &one.DueAt, &one.Payout)
 		if err != nil {
 			return fmt.Errorf("read rewards: %w", err)
 		}

@@ -10,7 +10,7 @@ import (
 // answer says in a sentence or two what the question's asker wants to know: who is credited, and why, or why nobody is.
 func (t teller) answer(reports []*told) string {
 	if r := t.main(reports); r != nil {
-		return fmt.Sprintf("The %s of %s: %s", kindWords[r.Kind], t.day(r.at()), t.decision(r))
+		return fmt.Sprintf("The %s of %s: %s%s", kindWords[r.Kind], t.day(r.at()), t.decision(r), t.reward(r))
 	}
 	switch {
 	case len(reports) > 0:

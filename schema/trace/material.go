@@ -14,6 +14,7 @@ import (
 	"fairlead/schema"
 	"fairlead/schema/clickhouse"
 	"fairlead/schema/directory"
+	"fairlead/schema/rewards"
 )
 
 // material is everything that stories of one question are made of, whoever they are told to.
@@ -33,6 +34,8 @@ type material struct {
 	programs []version
 	zone     *time.Location
 	complete time.Time
+	rewards  map[string][]rewards.Reward // by conversion id
+	rules    map[uint32]schema.Rule      // of rewards
 }
 
 // click is a click that a report tells of, or that was asked for.
@@ -92,7 +95,7 @@ func (r *Reader) gather(ctx context.Context, q Question) (*material, error) {
 	if err := r.decisions(ctx, m.reports); err != nil {
 		return nil, err
 	}
-	for _, read := range []func(context.Context, *material) error{r.readClicks, r.readClaims, r.readCoupons, r.readPrograms, r.readNames} {
+	for _, read := range []func(context.Context, *material) error{r.readClicks, r.readClaims, r.readCoupons, r.readPrograms, r.readNames, r.readRewards} {
 		if err := read(ctx, m); err != nil {
 			return nil, err
 		}

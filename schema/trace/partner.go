@@ -126,7 +126,7 @@ func (m *material) partOfReports(s *Story, t teller, mine []*told) {
 			continue
 		}
 		own, decision := m.ownReport(r, t.to)
-		s.Events = append(s.Events, Event{At: own.OccurredAt, Text: t.partnerReport(r), Report: own, Decision: decision})
+		s.Events = append(s.Events, Event{At: own.OccurredAt, Text: t.partnerReport(r), Report: own, Decision: decision, Reward: t.rewardOf(r)})
 	}
 }
 
@@ -200,7 +200,7 @@ func (t teller) partnerReport(r *told) string {
 	if r.decision != nil && !t.mayKnowWhy(r, t.to) {
 		return text + t.outcome(r)
 	}
-	return text + t.decision(r)
+	return text + t.decision(r) + t.reward(r)
 }
 
 // answerPartner is answer for a partner.
@@ -215,7 +215,7 @@ func (t teller) answerPartner(mine []*told) string {
 	case !t.mayKnowWhy(r, t.to):
 		return fmt.Sprintf("The %s of %s: %s", kindWords[r.Kind], t.day(r.at()), t.outcome(r))
 	}
-	return fmt.Sprintf("The %s of %s: %s", kindWords[r.Kind], t.day(r.at()), t.decision(r))
+	return fmt.Sprintf("The %s of %s: %s%s", kindWords[r.Kind], t.day(r.at()), t.decision(r), t.reward(r))
 }
 
 // answerWithout is the answer where nothing is decided yet of what was asked for.

@@ -37,7 +37,7 @@ func (m *material) whole() Story {
 		}})
 	}
 	for _, one := range m.reports {
-		s.Events = append(s.Events, Event{At: one.at(), Text: t.report(one) + " " + t.decision(one), Report: reportOf(one), Decision: m.decisionOf(one)})
+		s.Events = append(s.Events, Event{At: one.at(), Text: t.report(one) + " " + t.decision(one) + t.reward(one), Report: reportOf(one), Decision: m.decisionOf(one), Reward: t.rewardOf(one)})
 	}
 	s.inOrder()
 	s.Answer = t.answer(m.reports)

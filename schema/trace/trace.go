@@ -19,6 +19,7 @@ import (
 
 	"fairlead/schema"
 	"fairlead/schema/directory"
+	"fairlead/schema/rewards"
 )
 
 // Reader reads stories. It is safe for concurrent use.
@@ -75,7 +76,20 @@ type Event struct {
 	Click    *Click    `json:"click,omitempty"`
 	Report   *Report   `json:"report,omitempty"`
 	Decision *Decision `json:"decision,omitempty"` // on Report; nil: not decided yet
+	Reward   *Reward   `json:"reward,omitempty"`   // on Decision; nil: whoever is credited has none in the ledger
 	Claim    *Claim    `json:"claim,omitempty"`
+}
+
+// Reward is what whoever is credited earned by a sale or lead, as the ledger has it.
+type Reward struct {
+	ID       string        `json:"reward_id,omitempty"` // empty to partners: it follows from the conversion's
+	Rule     uint32        `json:"rule_id,omitempty"`
+	Earns    string        `json:"earns,omitempty"` // what the rule gives, in words
+	Amount   int64         `json:"amount"`          // minor units of Currency
+	Currency string        `json:"currency"`
+	State    rewards.State `json:"state"`
+	DueAt    time.Time     `json:"due_at,omitzero"`     // when its hold ends or ended
+	Payout   string        `json:"payout_id,omitempty"` // in which it is, or was paid
 }
 
 // Who is a partner.
