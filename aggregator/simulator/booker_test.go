@@ -83,6 +83,7 @@ func (b *booker) reckon(w *world) bool {
 // write books the rows that were prepared.
 func (b *booker) write(w *world) {
 	w.books.append(b.rows, b.token)
+	w.tally["rows of rewards"] += len(b.rows)
 	for _, line := range lines(b.rows) {
 		w.say("	%s", line)
 	}
@@ -157,6 +158,9 @@ func (w *world) wake(d dice) {
 	b := w.asleep[i]
 	w.asleep = slices.Delete(w.asleep, i, i+1)
 	w.say("the run with token %d goes on", b.token)
+	if w.tally["runs that wrote late"]++; w.booking.holder != b.token {
+		w.tally["runs that wrote without the lock"]++
+	}
 	if b.pending {
 		b.write(w)
 	}

@@ -157,6 +157,7 @@ func (c *wire) call(name string, o payout.Order, do func() (payout.Outcome, erro
 	}
 	if !c.w.calm && c.w.chances.one(8) {
 		c.w.say("	%s %s: time-out, and nothing was done", name, o.ID.String()[:6])
+		c.w.tally["questions lost"]++
 		return payout.Outcome{}, payouttest.ErrLost
 	}
 	outcome, err := do()
@@ -166,6 +167,7 @@ func (c *wire) call(name string, o payout.Order, do func() (payout.Outcome, erro
 	}
 	if !c.w.calm && c.w.chances.one(8) {
 		c.w.say("	the answer is lost")
+		c.w.tally["answers lost"]++
 		return payout.Outcome{}, payouttest.ErrLost
 	}
 	return outcome, err

@@ -110,6 +110,7 @@ func (w *world) buy(d dice) {
 		r.Aliases = []string{fmt.Sprint("shop:", d.IntN(4))}
 	}
 	w.purchases = append(w.purchases, p)
+	w.tally["sales"]++
 	w.tell(d, r)
 	w.say("%s pays %d %s for %s%s", r.Customer, p.amount, p.currency, p.invoice, came)
 }
@@ -144,6 +145,7 @@ func (w *world) giveBack(d dice) {
 	}
 	p.back += g.amount
 	p.given = append(p.given, g)
+	w.tally["refunds"]++
 	w.tell(d, r)
 	w.say("%s takes %d of %d back from %s", g.name, g.amount, p.amount, p.invoice)
 }

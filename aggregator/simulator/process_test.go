@@ -31,10 +31,12 @@ func (p *process) at(w *world, point string) error {
 	switch {
 	case p.killAt == -1:
 		w.say("	killed %s", point)
+		w.tally["payout runs killed"]++
 		p.dead = true
 		return errKilled
 	case p.stopAt == -1:
 		w.say("	stopped %s; its lock expires: %t", point, p.losesLock)
+		w.tally["payout runs stopped"]++
 		if p.losesLock {
 			w.locks.Lose()
 		}

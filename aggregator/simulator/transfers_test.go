@@ -132,6 +132,10 @@ func (w *world) rest(d dice) {
 
 // everybodyIsPaid checks that nothing is left but what is under review, and what was taken back.
 func (w *world) everybodyIsPaid() {
+	all, _ := w.books.Find(context.Background(), payout.Filter{})
+	for _, p := range all {
+		w.tally["payouts "+string(p.Status)]++
+	}
 	payable := map[owner]int64{}
 	rewards := w.books.rewards()
 	for _, id := range w.books.ids {

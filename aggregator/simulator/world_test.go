@@ -40,6 +40,7 @@ func pick[T any](d dice, of ...T) T { return of[d.IntN(len(of))] }
 type world struct {
 	now   int64
 	story []string
+	tally map[string]int // how often what happened
 	err   *broken
 	with  variant
 
@@ -109,7 +110,7 @@ func newWorld(d dice, with variant) *world {
 			Coupons: map[string][]schema.Coupon{}, Claims: map[string][]schema.Claim{}, Rates: rates(),
 		},
 		groups: map[schema.PartnerID][]schema.GroupVersion{}, openings: map[schema.PartnerID]schema.OpeningBalance{},
-		seqs: map[string]uint64{}, books: newBooks(),
+		seqs: map[string]uint64{}, books: newBooks(), tally: map[string]int{},
 	}
 	if w.with.wanted == nil {
 		w.with.wanted = reward.Wanted
