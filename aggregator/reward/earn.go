@@ -13,9 +13,11 @@ import (
 // earning is what one partner has of the customer.
 type earning struct {
 	in     *Input
-	bound  *attribution.Decision             // by which the customer became the partner's
-	events []attribution.Decision            // leads and sales that count, and then those under review, each in their order
-	back   map[string][]attribution.Decision // refunds and restorings of a sale, in their order
+	bound  *attribution.Decision  // by which the customer became the partner's
+	events []attribution.Decision // leads and sales that count, and then those under review, each in their order
+	// occasions are the events, as rules judge them.
+	occasions []schema.Occasion
+	back      map[string][]attribution.Decision // refunds and restorings of a sale, in their order
 }
 
 // earned reckons the rewards of leads and sales.
@@ -51,6 +53,9 @@ func (in *Input) earned(add func(*reward)) {
 	for _, e := range by {
 		slices.SortStableFunc(e.events, func(a, b attribution.Decision) int { return cmp.Compare(rank(a), rank(b)) })
 		for _, d := range e.events {
+			e.occasions = append(e.occasions, occasionOf(d))
+		}
+		for _, d := range e.events {
 			if r := e.reward(d); r != nil {
 				add(r)
 			}
@@ -70,20 +75,13 @@ func rank(d attribution.Decision) int {
 func (e *earning) reward(d attribution.Decision) *reward {
 	program := e.in.programAt(d.OccurredAt)
 	day := schema.DayOf(time.UnixMilli(d.OccurredAt), program.Location())
-	rule, ok := e.in.Rules.InForce(schema.RuleFor{
+	occasion := occasionOf(d)
+	rule, miss := e.in.Rules.Judge(schema.RuleFor{
 		Partner: d.Partner, Group: schema.GroupAt(e.in.Groups[d.Partner], time.UnixMilli(d.OccurredAt)),
 		Event: d.Kind, Day: day, Currency: d.Currency,
-	})
-	switch {
-	case !ok || !reaches(rule, d):
+	}, occasion, schema.DayOf(time.UnixMilli(e.bound.OccurredAt), program.Location()), e.occasions)
+	if miss != schema.Earned {
 		return nil
-	case rule.Once && e.before(d, rule):
-		return nil
-	case rule.Months != 0:
-		bound := schema.DayOf(time.UnixMilli(e.bound.OccurredAt), program.Location())
-		if day >= monthsAfter(bound, rule.Months) {
-			return nil
-		}
 	}
 	hold := program.HoldDays
 	if rule.HoldDays != nil {
@@ -94,60 +92,23 @@ func (e *earning) reward(d attribution.Decision) *reward {
 		partner: d.Partner, currency: d.Currency, conversion: d.ID, rule: rule.ID,
 		source: schema.AccountExpense, at: d.OccurredAt, due: after(d.OccurredAt, hold), review: d.State == schema.StateReview,
 	}
-	before := part(rule, d, d.Amount)
-	if before == 0 {
-		return nil
-	}
+	before := rule.Part(occasion, d.Amount)
 	r.steps = []step{{schema.CauseEarned, d.ID, d.OccurredAt, before, ""}}
 	left := d.Amount
 	for _, b := range e.back[d.ID] {
 		if left += b.Amount; b.Kind == schema.Refund {
 			left -= 2 * b.Amount
 		}
-		now := part(rule, d, max(0, min(left, d.Amount)))
+		now := rule.Part(occasion, max(0, min(left, d.Amount)))
 		r.steps = append(r.steps, step{schema.CauseAdjusted, b.ID, max(b.OccurredAt, d.OccurredAt), now - before, ""})
 		before = now
 	}
 	return r
 }
 
-// reaches reports whether a lead or sale is one that the rule gives something for, whichever it is of the customer's.
-func reaches(rule schema.Rule, d attribution.Decision) bool {
-	return d.Kind == schema.Lead || d.Amount > 0 && d.Amount >= rule.MinSale
-}
-
-// before reports whether another one of the customer's was the first that reaches the rule's minimum.
-func (e *earning) before(d attribution.Decision, rule schema.Rule) bool {
-	for _, other := range e.events {
-		if other.Kind == d.Kind && reaches(rule, other) {
-			return other.ID != d.ID
-		}
-	}
-	return false
-}
-
-// part is what a rule gives for an event of which so much is left.
-func part(rule schema.Rule, d attribution.Decision, left int64) int64 {
-	switch {
-	case rule.None:
-		return 0
-	case d.Kind == schema.Lead:
-		return rule.Flat
-	case rule.Percent == 0:
-		return schema.Share(rule.Flat, left, d.Amount)
-	}
-	amount := schema.Share(left, rule.Percent, schema.WholePercent)
-	if rule.Cap != 0 {
-		amount = min(amount, rule.Cap)
-	}
-	return amount
-}
-
-// monthsAfter is the same day of the month so many months later, or that month's last day where it has no such day.
-func monthsAfter(day schema.Day, months int) schema.Day {
-	_, _, d := day.Date()
-	days := day.Month().Add(months).Days()
-	return days[min(d, len(days))-1]
+// occasionOf is a lead or sale as rules judge it.
+func occasionOf(d attribution.Decision) schema.Occasion {
+	return schema.Occasion{ID: d.ID, Event: d.Kind, Amount: d.Amount}
 }
 
 // programAt returns the settings in force at a moment; the first ones hold for all that was before them.

@@ -91,7 +91,7 @@ func TestWhichSalesAndLeadsEarn(t *testing.T) {
 func TestAMonthFromThe31stOfJanuaryIsUntilThe28thOfFebruary(t *testing.T) {
 	f := func(day schema.Day, months int, want schema.Day) {
 		t.Helper()
-		if got := monthsAfter(day, months); got != want {
+		if got := day.PlusMonths(months); got != want {
 			t.Errorf("%d months after %d: got %d, want %d", months, day, got, want)
 		}
 	}

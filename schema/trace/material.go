@@ -34,8 +34,9 @@ type material struct {
 	programs []version
 	zone     *time.Location
 	complete time.Time
-	rewards  map[string][]rewards.Reward // by conversion id
-	rules    map[uint32]schema.Rule      // of rewards
+	rewards  map[string][]rewards.Reward                // by conversion id
+	rules    []schema.Rule                              // of all times
+	groups   map[schema.PartnerID][]schema.GroupVersion // of those who are credited
 }
 
 // click is a click that a report tells of, or that was asked for.

@@ -55,7 +55,7 @@ func TestAStoryTellsTheRewards(t *testing.T) {
 			}
 		}
 	}
-	if story := w.asked("ann_1"); strings.Contains(story.Answer, "reward") || story.Events[0].Reward != nil {
+	if story := w.asked("ann_1"); !strings.HasSuffix(story.Answer, " Its reward is not booked yet; that takes a minute.") || story.Events[0].Reward != nil {
 		t.Errorf("before anything is booked: got %q", story.Answer)
 	}
 	move(2, schema.AccountExpense, schema.AccountHolding, 9, schema.CauseEarned, "another partner's, from before")
@@ -81,4 +81,45 @@ func TestAStoryTellsTheRewards(t *testing.T) {
 	if story := w.asked("bea_1"); story.Events[0].Reward != nil || story.Events[0].At.Sub(monday) != 3*24*time.Hour {
 		t.Errorf("of what is credited to nobody: got %+v", story.Events[0])
 	}
+}
+
+func TestAStoryTellsWhyNothingIsEarned(t *testing.T) {
+	w := newWorld(t)
+	rule := func(id uint32, r schema.Rule) {
+		t.Helper()
+		r.ID, r.Event = id, schema.Sale
+		w.entry(-1000, schema.KindRule, uint64(id), r)
+	}
+	says := func(p schema.PartnerID, invoice, want string) {
+		t.Helper()
+		if story := w.askedBy(p, invoice); !strings.HasSuffix(story.Answer, want) {
+			t.Errorf("%s: got %q, want %q at its end", invoice, story.Answer, want)
+		}
+	}
+	w.happens(
+		sale(1, "ann", "ann_1", w.clicked(1, 0)), sale(40, "ann", "ann_2"), sale(41, "ann", "ann_3", amount(0, "USD")),
+		sale(1, "bea", "bea_1", w.clicked(2, 0)), sale(2, "bea", "bea_2"), sale(3, "bea", "bea_3", amount(999, "USD")),
+		sale(1, "cat", "cat_1", w.clicked(3, 0), amount(1, "USD")),
+	)
+	if answer := w.askedBy(1, "ann_1").Answer; strings.Contains(answer, "earns") || strings.Contains(answer, "reward") {
+		t.Errorf("without any rule: got %q", answer)
+	}
+	rule(1, schema.Rule{Percent: 1000, Partner: 1, Months: 1, From: 20260908})
+	rule(2, schema.Rule{Percent: 1000, Partner: 2, Once: true, MinSale: 1000, Currency: "USD", From: 20260908})
+	rule(3, schema.Rule{Percent: 1000, Partner: 3, From: 20260908})
+	says(1, "ann_1", " Its reward is not booked yet; that takes a minute.")
+	says(1, "ann_2", " It earns nothing: the rule gives 10 % of each sale for 1 month, and those are over.")
+	says(1, "ann_3", " It earns nothing: the sale was of nothing.")
+	says(2, "bea_1", " Its reward is not booked yet; that takes a minute.")
+	says(2, "bea_2", " It earns nothing: the rule gives 10 % of the customer's first sale of at least 10.00 USD, and this one is not the first.")
+	says(2, "bea_3", " It earns nothing: the rule gives 10 % of the customer's first sale of at least 10.00 USD, and this one is smaller.")
+	says(3, "cat_1", " It earns nothing: the rule gives 10 % of each sale, which rounds to nothing.")
+	rule(4, schema.Rule{None: true, Partner: 3, From: 20260908})
+	says(3, "cat_1", " It earns nothing: the rule gives nothing for a sale.")
+	if answer := w.asked("cat_1").Answer; !strings.HasSuffix(answer, " It earns nothing: rule 4 gives nothing for a sale.") {
+		t.Errorf("to the team: got %q", answer)
+	}
+	rule(3, schema.Rule{Percent: 1000, Partner: 3, From: 20260908, EndedFrom: 20260908})
+	rule(4, schema.Rule{None: true, Partner: 3, From: 20260909})
+	says(3, "cat_1", " It earns nothing: no rule for a sale was in force on that day.")
 }
