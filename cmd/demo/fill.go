@@ -153,6 +153,9 @@ func (f *Filler) Fill(ctx context.Context, s State) (Filled, error) {
 	if err != nil {
 		return none, err
 	}
+	if err := f.rule(ctx, program, s.Until); err != nil {
+		return none, err
+	}
 	t := &Traffic{Seed: s.Seed, Until: s.Until, Zone: program.Location()}
 	if t.Networks, err = Networks(f.CountryDB); err != nil {
 		return none, err
@@ -179,6 +182,18 @@ func (f *Filler) Fill(ctx context.Context, s State) (Filled, error) {
 		return none, err
 	}
 	return Filled{Clicks: clicks.total, Conversions: reports.total}, f.shipReports(ctx, reports)
+}
+
+// rule says what the demo's partners earn: a fifth of every sale, from before its past begins.
+func (f *Filler) rule(ctx context.Context, program schema.Program, until time.Time) error {
+	rules, err := f.Directory.Rules(ctx)
+	if err != nil || len(rules) > 0 {
+		return err
+	}
+	_, err = f.Directory.AddRule(ctx, directory.System, schema.Rule{
+		Name: "20 % of every sale", Event: schema.Sale, Percent: 2000, From: schema.DayOf(until.AddDate(-2, 0, 0), program.Location()),
+	}, true, "the demo's rule")
+	return err
 }
 
 // view is the directory as redirectors see it, and the key that signs the past: the first one, which is the same
