@@ -34,6 +34,7 @@ type Config struct {
 	Data        Data        `mapstructure:"data"`
 	Aggregator  Aggregator  `mapstructure:"aggregator"`
 	Deliveries  Deliveries  `mapstructure:"deliveries"`
+	Payouts     Payouts     `mapstructure:"payouts"`
 	Program     Program     `mapstructure:"program"`
 }
 
@@ -158,6 +159,29 @@ type Aggregator struct {
 type Deliveries struct {
 	Timeout       time.Duration `mapstructure:"timeout"`
 	AllowLoopback bool          `mapstructure:"allow_loopback"`
+}
+
+// Payouts is how partners are paid, and what their details are sealed with.
+type Payouts struct {
+	EncryptionKey     string        `mapstructure:"encryption_key"`
+	EncryptionKeyFile string        `mapstructure:"encryption_key_file"`
+	AutoApprove       bool          `mapstructure:"auto_approve"`
+	TwoApprovalsAbove int64         `mapstructure:"two_approvals_above"`
+	Stripe            PayoutsStripe `mapstructure:"stripe"`
+	PayPal            PayoutsPayPal `mapstructure:"paypal"`
+}
+
+// PayoutsStripe is the merchant's account at Stripe, of which partners' accounts are connected ones.
+type PayoutsStripe struct {
+	SecretKey      string   `mapstructure:"secret_key"`
+	ConnectSecrets []string `mapstructure:"connect_secrets"`
+}
+
+// PayoutsPayPal is the merchant's app at PayPal.
+type PayoutsPayPal struct {
+	ClientID string `mapstructure:"client_id"`
+	Secret   string `mapstructure:"secret"`
+	Sandbox  bool   `mapstructure:"sandbox"`
 }
 
 // Program seeds the program's settings at the first start.

@@ -82,6 +82,12 @@ func TestMistakesAreListedAllAtOnce(t *testing.T) {
 		`deliveries.allow_loopback is "true": false where other machines reach a listener or a public_url is set: whoever enters an address could have this machine's own services called`,
 		`deliveries.timeout is "1m0s": from 1s to 15s`,
 		`log.level is "loud": debug, info, warn or error`,
+		`payouts.encryption_key is "••••": 64 hexadecimal digits, as `+"`openssl rand -hex 32` draws them",
+		`payouts.encryption_key_file is "/etc/fairlead/payout.key": the key or the file that holds it, not both`,
+		`payouts.paypal.client_id is "app": the id and the secret of an app go together; set both or none`,
+		`payouts.stripe.connect_secrets is "••••": the signing secret of a webhook endpoint begins with whsec_; an API key of Stripe's does not sign anything`,
+		`payouts.stripe.secret_key is "••••": a secret or restricted API key of Stripe's begins with sk_ or rk_; neither a publishable key nor the secret of a webhook endpoint pays anybody`,
+		`payouts.two_approvals_above is "-1": an amount in minor units, or 0`,
 		`redirector.connections_per_address is "-1": a number of connections, or 0 for no bound`,
 		`redirector.journal.sync_every is "1h0m0s": from 1ms to 10s`,
 		`redirector.leave is "soon": auto, or from 0s to 10m`,
@@ -109,8 +115,9 @@ func TestPrintMasksSecretsAndReadsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := c.Print()
-	for _, masked := range []string{`password: "••••"`, `stripe_secrets: ["••••", "••••"]`, `shopify_secrets: ["••••"]`, `postback_secrets: []`} {
-		if strings.Contains(out, "s3cret") || !strings.Contains(out, masked) {
+	for _, masked := range []string{`password: "••••"`, `stripe_secrets: ["••••", "••••"]`, `shopify_secrets: ["••••"]`, `postback_secrets: []`,
+		`encryption_key: "••••"`, `secret_key: "••••"`, `connect_secrets: ["••••"]`, `secret: "••••"`} {
+		if strings.Contains(out, "s3cret") || strings.Contains(out, "53c2e7") || !strings.Contains(out, masked) {
 			t.Errorf("want %s, and no secret:\n%s", masked, out)
 		}
 	}
@@ -121,7 +128,7 @@ func TestPrintMasksSecretsAndReadsBack(t *testing.T) {
 	if _, err := Load(file, nil, nil); err == nil {
 		t.Error("a mask is taken for a secret that signs")
 	}
-	c.Conversions.StripeSecrets, c.Conversions.ShopifySecrets = []string{}, []string{}
+	c.Conversions.StripeSecrets, c.Conversions.ShopifySecrets, c.Payouts = []string{}, []string{}, Payouts{Stripe: PayoutsStripe{ConnectSecrets: []string{}}}
 	if err := os.WriteFile(file, []byte(c.Print()), 0o600); err != nil {
 		t.Fatal(err)
 	}

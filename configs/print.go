@@ -11,6 +11,7 @@ import (
 var secrets = map[string]bool{
 	"clickhouse.password": true, "redis.password": true,
 	"conversions.stripe_secrets": true, "conversions.shopify_secrets": true, "conversions.postback_secrets": true,
+	"payouts.encryption_key": true, "payouts.stripe.secret_key": true, "payouts.stripe.connect_secrets": true, "payouts.paypal.secret": true,
 }
 
 // mask stands where a secret is not printed.

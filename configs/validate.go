@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -118,7 +119,7 @@ func (c *Config) Validate() Mistakes {
 	}
 	for key, list := range map[string][]string{
 		"conversions.stripe_secrets": c.Conversions.StripeSecrets, "conversions.shopify_secrets": c.Conversions.ShopifySecrets,
-		"conversions.postback_secrets": c.Conversions.PostbackSecrets,
+		"conversions.postback_secrets": c.Conversions.PostbackSecrets, "payouts.stripe.connect_secrets": c.Payouts.Stripe.ConnectSecrets,
 	} {
 		for _, secret := range list {
 			if why := checkSecret(key, secret); why != "" {
@@ -132,11 +133,34 @@ func (c *Config) Validate() Mistakes {
 	if c.Deliveries.AllowLoopback && c.reached() {
 		bad("deliveries.allow_loopback", true, "false where other machines reach a listener or a public_url is set: whoever enters an address could have this machine's own services called")
 	}
+	c.Payouts.check(bad)
 	if c.Redis.Prefix == "" || strings.ContainsAny(c.Redis.Prefix, "{}* \t\n") {
 		bad("redis.prefix", c.Redis.Prefix, "a few letters and a colon, without braces or spaces")
 	}
 	slices.Sort(m)
 	return m
+}
+
+// payoutKey is the form of the key that payout details are sealed with.
+var payoutKey = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
+
+// check says what is wrong with how partners are paid, without repeating secrets.
+func (p Payouts) check(bad func(key string, value any, want string)) {
+	if p.TwoApprovalsAbove < 0 {
+		bad("payouts.two_approvals_above", p.TwoApprovalsAbove, "an amount in minor units, or 0")
+	}
+	if p.EncryptionKey != "" && !payoutKey.MatchString(p.EncryptionKey) {
+		bad("payouts.encryption_key", mask, "64 hexadecimal digits, as `openssl rand -hex 32` draws them")
+	}
+	if p.EncryptionKey != "" && p.EncryptionKeyFile != "" {
+		bad("payouts.encryption_key_file", p.EncryptionKeyFile, "the key or the file that holds it, not both")
+	}
+	if k := p.Stripe.SecretKey; k != "" && (len(k) < shortestSecret || !strings.HasPrefix(k, "sk_") && !strings.HasPrefix(k, "rk_")) {
+		bad("payouts.stripe.secret_key", mask, "a secret or restricted API key of Stripe's begins with sk_ or rk_; neither a publishable key nor the secret of a webhook endpoint pays anybody")
+	}
+	if (p.PayPal.ClientID == "") != (p.PayPal.Secret == "") {
+		bad("payouts.paypal.client_id", p.PayPal.ClientID, "the id and the secret of an app go together; set both or none")
+	}
 }
 
 // shortestSecret is how many characters a secret that signs messages has at least.
@@ -151,7 +175,7 @@ func checkSecret(key, secret string) string {
 		return "a secret has no spaces in it"
 	case len(secret) < shortestSecret:
 		return fmt.Sprintf("a secret has at least %d characters", shortestSecret)
-	case key == "conversions.stripe_secrets" && !strings.HasPrefix(secret, "whsec_"):
+	case (key == "conversions.stripe_secrets" || key == "payouts.stripe.connect_secrets") && !strings.HasPrefix(secret, "whsec_"):
 		return "the signing secret of a webhook endpoint begins with whsec_; an API key of Stripe's does not sign anything"
 	}
 	return ""

@@ -105,6 +105,10 @@ func silent(store string, addrs []string, dir string, err error) error {
 // dial prepares the connections without asking whether anybody is there: a redirector starts without
 // its stores.
 func dial(c configs.Config, log *slog.Logger) (*deployment, error) {
+	key, err := payoutKey(c)
+	if err != nil {
+		return nil, err
+	}
 	ch, err := openClickHouse(c.ClickHouse)
 	if err != nil {
 		return nil, err
@@ -123,6 +127,7 @@ func dial(c configs.Config, log *slog.Logger) (*deployment, error) {
 		Edge:          d.RedirectorURL,
 		Quorum:        c.ClickHouse.Cluster != "",
 		Logger:        log,
+		PayoutKey:     key,
 
 		LoopbackEndpoints: c.Deliveries.AllowLoopback,
 	})

@@ -156,6 +156,7 @@ func takeReports(n *redirector.Node, d *deployment, o *ops, log *slog.Logger) er
 	c := d.Config.Conversions
 	n.Server.ServeDoors(door.New(door.Options{
 		Desk: desk, Links: n.Links, Front: api, Stripe: c.StripeSecrets, Shopify: c.ShopifySecrets, Postbacks: c.PostbackSecrets,
+		Connect: d.Config.Payouts.Stripe.ConnectSecrets, Payee: d.Directory.StripeChanged,
 		Metrics: o.Metrics, Logger: log,
 	}))
 	return nil

@@ -14,7 +14,7 @@ import (
 func partnerCommand(open opener) *cobra.Command {
 	c := &cobra.Command{Use: "partner", Short: "Add, list, suspend partners"}
 	c.AddCommand(partnerAdd(open), partnerList(open), partnerShow(open), partnerSet(open),
-		partnerSuspend(open), partnerResume(open), partnerInvite(open), partnerPostback(open))
+		partnerSuspend(open), partnerResume(open), partnerInvite(open), partnerPostback(open), partnerPayoutMethod(open))
 	return c
 }
 

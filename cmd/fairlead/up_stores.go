@@ -13,6 +13,9 @@ import (
 // openStores starts ClickHouse and Redis, unless the configuration names servers, brings the schema up
 // to date, and writes down how to reach everything.
 func (u *up) openStores(ctx context.Context) (*deployment, error) {
+	if err := makePayoutKey(u.config); err != nil {
+		return nil, err
+	}
 	if len(u.config.ClickHouse.Addrs) == 0 {
 		if err := u.startClickHouse(ctx); err != nil {
 			return nil, err

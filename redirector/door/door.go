@@ -52,18 +52,26 @@ const (
 	NoMoney       Ignored = "no_money"       // nothing was paid or given back
 	NoCustomer    Ignored = "no_customer"    // a free order of somebody without a name and without a click
 	NotDecided    Ignored = "not_decided"    // a payment, refund or dispute that is still under way
+	UnknownPayee  Ignored = "unknown_payee"  // a connected account that no partner is paid to
 	OtherCurrency Ignored = "other_currency" // a refund in another currency than the shop's, which does not say what it comes to in that
 )
 
 // Reasons lists the reasons for which a message is ignored.
 func Reasons() []Ignored {
-	return []Ignored{UnknownEvent, NoMoney, NoCustomer, NotDecided, OtherCurrency}
+	return []Ignored{UnknownEvent, NoMoney, NoCustomer, NotDecided, UnknownPayee, OtherCurrency}
 }
 
 // Report is what a message says.
 type Report struct {
 	Conversions []schema.Conversion
+	Payee       *Payee // nil: it says nothing of one
 	Ignored     Ignored
+}
+
+// Payee is what Stripe says of a connected account, to which a partner is paid.
+type Payee struct {
+	Account string // "acct_…"
+	Ready   bool   // transfers reach it, and Stripe pays them out to its owner
 }
 
 func ignored(why Ignored) Report { return Report{Ignored: why} }

@@ -42,6 +42,10 @@ type Options struct {
 	// Stripe, Shopify and Postbacks are the secrets that each kind of message is signed with; several while one is
 	// replaced by another. Without any, webhooks are not taken.
 	Stripe, Shopify, Postbacks []string
+	// Connect are the secrets of Stripe's messages about partners' connected accounts, and Payee takes what these say. It answers
+	// false for an account that no partner is paid to. Without Payee nothing is taken that is signed with them.
+	Connect []string
+	Payee   func(ctx context.Context, account string, ready bool) (known bool, err error)
 
 	Metrics *metrics.Set // nil: none
 	Logger  *slog.Logger // nil: slog.Default
@@ -79,13 +83,17 @@ type Route struct {
 
 // Routes are the doors' addresses.
 func (d *Doors) Routes() []Route {
+	stripe := Stripe{Secrets: d.opt.Stripe}
+	if d.opt.Payee != nil {
+		stripe.Connect = d.opt.Connect
+	}
 	at := func(path, methods string, bodies int, r func(now time.Time) reader) Route {
 		return Route{path, bodies, func(ctx *fasthttp.RequestCtx, now time.Time, from netip.Addr) {
 			d.serve(knock{ctx, now, from, path[strings.LastIndexByte(path, '/')+1:]}, methods, r(now))
 		}}
 	}
 	return []Route{
-		at("webhooks/stripe", "POST", MaxWebhook, func(time.Time) reader { return Stripe{Secrets: d.opt.Stripe} }),
+		at("webhooks/stripe", "POST", MaxWebhook, func(time.Time) reader { return stripe }),
 		at("webhooks/shopify", "POST", MaxWebhook, func(time.Time) reader { return Shopify{Secrets: d.opt.Shopify} }),
 		at("postback", "GET, POST", 0, func(now time.Time) reader {
 			return Postback{Secrets: d.opt.Postbacks, Key: func(key string) (schema.APIKey, error) { return d.key(key, now) }}
@@ -129,6 +137,12 @@ func (d *Doors) serve(k knock, methods string, r reader) {
 		d.refuse(k, err)
 		return
 	}
+	if report.Payee != nil {
+		if report.Ignored, err = d.payee(*report.Payee); err != nil {
+			d.refuse(k, err)
+			return
+		}
+	}
 	ids := make([]string, 0, len(report.Conversions))
 	for i := range report.Conversions {
 		// The message's own id makes repeats alike that have no other name. What contradicts an earlier report is
@@ -153,6 +167,25 @@ func (d *Doors) serve(k knock, methods string, r reader) {
 	}
 	d.count(k.door, outcome)
 	answer(ctx, receipt{true, ids, report.Ignored})
+}
+
+// patience is how long what Stripe says of a payee may take to be written down; Stripe sends again what was not.
+const patience = 10 * time.Second
+
+// payee hands over what Stripe says of a connected account. Stripe's messages may come in another order than they were sent: then
+// it refuses the transfer, or somebody asks it anew (`fairlead partner payout-method stripe`).
+func (d *Doors) payee(p Payee) (Ignored, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	known, err := d.opt.Payee(ctx, p.Account, p.Ready)
+	switch {
+	case err != nil:
+		d.log.Warn("what Stripe says of a connected account could not be written down: it sends it again", "account", p.Account, "err", err)
+		return NotIgnored, track.ErrUnavailable
+	case !known:
+		return UnknownPayee, nil
+	}
+	return NotIgnored, nil
 }
 
 // contradicts is the answer to a postback that tells of what was reported before, but with other content. A postback tells

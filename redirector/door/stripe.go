@@ -12,6 +12,9 @@ import (
 // holds; what is read here is read from each of them.
 type Stripe struct {
 	Secrets []string // of the endpoint; several while one is replaced by another
+	// Connect are the secrets of the endpoint for connected accounts. What is sold on these is their owners' and no sale of the
+	// merchant's: of them only those accounts themselves are read.
+	Connect []string
 }
 
 // HeaderStripe carries the signature.
@@ -55,13 +58,16 @@ var stripeReaders = map[string]func(*stripeReader) (Report, error){
 
 // Read reads a delivery. Nothing of a body is looked at before its signature was checked.
 func (s Stripe) Read(m Message, rules Rules) (Report, error) {
+	r := &stripeReader{rules: rules, m: m}
+	if len(s.Connect) > 0 && checkTimed(s.Connect, m.Header(HeaderStripe), HeaderStripe, m.Body, m.Now) == nil {
+		return r.connected()
+	}
 	if err := needSecrets(s.Secrets, "conversions.stripe_secrets"); err != nil {
 		return Report{}, err
 	}
 	if err := checkTimed(s.Secrets, m.Header(HeaderStripe), HeaderStripe, m.Body, m.Now); err != nil {
 		return Report{}, err
 	}
-	r := &stripeReader{rules: rules, m: m}
 	if err := read(m.Body, "", &r.stripeEvent); err != nil {
 		return Report{}, err
 	}
