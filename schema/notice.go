@@ -168,7 +168,7 @@ const (
 	MacroTxID      = "txid"       // the same for every notice of one lead, sale or refund
 	MacroSaleTxID  = "sale_txid"  // txid of the sale that a refund belongs to, of a sale its own
 	MacroAmount    = "amount"     // of a sale or refund, in the main unit: 25.00
-	MacroPayout    = "payout"     // what the partner earns by it; empty as long as that is not reckoned
+	MacroPayout    = "payout"     // what the partner earns by it; empty, for notices do not tell rewards
 	MacroCurrency  = "currency"   // of amount and payout
 	MacroLink      = "link"       // slug of the link that was clicked
 	MacroPartnerID = "partner_id" // the partner's own number
