@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -196,6 +195,6 @@ func (j *job) tell(how outcome, s schema.JobStatus) {
 			log.Info("job works again", "took", s.Took)
 		}
 		j.failed = ""
-		log.LogAttrs(context.Background(), slog.LevelDebug, "job ran", slog.Duration("took", s.Took), slog.String("did", s.What))
+		log.Debug("job ran", "took", s.Took, "did", s.What)
 	}
 }
