@@ -128,4 +128,5 @@ func (w *World) MustEqual(zone *time.Location) {
 		Differ("partner_months", got.PartnerMonths, want.PartnerMonths)...) {
 		w.t.Error(line)
 	}
+	w.mustEqualBreakdowns(zone)
 }

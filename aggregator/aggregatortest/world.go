@@ -39,6 +39,8 @@ type Hit struct {
 	Link    schema.LinkID
 	Verdict schema.Verdict
 	Visitor uint64
+
+	Country, Device, Browser, Referrer, SubID, Destination string
 }
 
 // New brings the schema up in empty stores.
@@ -108,10 +110,10 @@ func (w *World) Land(node string, hits ...Hit) []Hit {
 	}
 	for _, month := range slices.Sorted(maps.Keys(byMonth(hits))) {
 		batch, err := w.CH.PrepareBatch(context.Background(),
-			"INSERT INTO fairlead.clicks (node, seq, clicked_at, partner_id, link_id, slug, click_nonce, click_tag, verdict, visitor)")
+			"INSERT INTO fairlead.clicks (node, seq, clicked_at, partner_id, link_id, slug, click_nonce, click_tag, verdict, visitor, country, device, browser, referrer_host, sub_id, destination)")
 		w.must(err)
 		for _, h := range byMonth(hits)[month] {
-			w.must(batch.Append(h.Node, h.Seq, h.At, uint32(h.Partner), uint32(h.Link), "s"+h.Link.String(), h.Seq, h.Tag(), int8(h.Verdict), h.Visitor))
+			w.must(batch.Append(h.Node, h.Seq, h.At, uint32(h.Partner), uint32(h.Link), "s"+h.Link.String(), h.Seq, h.Tag(), int8(h.Verdict), h.Visitor, h.Country, h.Device, h.Browser, h.Referrer, h.SubID, h.Destination))
 		}
 		w.must(batch.Send())
 	}

@@ -22,6 +22,8 @@ func TestARebuildMakesEverythingAnewFromTheFacts(t *testing.T) {
 		"ALTER TABLE fairlead.link_days DROP PARTITION 202609",
 		"INSERT INTO fairlead.partner_months (partner_id, month, clicks) VALUES (1, '2019-01-01', 7)",
 		"INSERT INTO fairlead.link_days (partner_id, link_id, day, clicks) VALUES (1, 1, '2026-10-01', 7)",
+		"TRUNCATE TABLE fairlead.breakdown_days",
+		"INSERT INTO fairlead.breakdown_months (partner_id, dimension, month, value, clicks) VALUES (1, 'country', '2026-12-01', 'DE', 3)",
 		"TRUNCATE TABLE fairlead.rollup_log",
 		"INSERT INTO fairlead.rollup_log (node, month, first_seq, last_seq) VALUES ('gone', 202610, 1, 5)",
 		"INSERT INTO fairlead.rollup_nodes (node, done_to, token) VALUES ('a', 999, 999)",

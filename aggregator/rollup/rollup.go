@@ -1,11 +1,13 @@
 // Package rollup keeps the figures by partner and day, partner and month, and link and day equal to the
-// facts.
+// facts, and those of a partner's day and month by country, device, browser, referrer, sub id and landing page.
 //
 // # What is promised
 //
 // Nothing is ever added to a figure. A program-day that new hits touch is counted anew from the facts,
 // into a staging copy of its month, and the month is swapped in by REPLACE PARTITION: readers see the
-// month before or after, never between. A crash at any point leaves tables that are right, only older,
+// month before or after, never between. Breakdowns, of which a month has about as many rows as clicks, are swapped in day by
+// day, and summed up by month for every month but the newest. A partner's day, and a month, keeps the thousand most frequent
+// values of each dimension; the clicks of all others stand in one row, the rest, so that no flood of values costs more. A crash at any point leaves tables that are right, only older,
 // and the next run does again what was not finished. The cost follows what is new.
 //
 // # How it knows what is new

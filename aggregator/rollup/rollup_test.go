@@ -3,6 +3,7 @@ package rollup
 import (
 	"log/slog"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -45,6 +46,9 @@ func hits(rng *rand.Rand, n int, from, to time.Time) []aggregatortest.Hit {
 			Link:    schema.LinkID(partner*10 + rng.IntN(3)),
 			Verdict: v,
 			Visitor: uint64(rng.IntN(40)), // 0: none
+			Country: []string{"", "DE", "US"}[rng.IntN(3)], Device: []string{"mobile", "desktop"}[rng.IntN(2)], Browser: "Firefox",
+			Referrer: []string{"", "blog.example"}[rng.IntN(2)], SubID: []string{"", "a", "rest"}[rng.IntN(3)],
+			Destination: []string{"https://shop.example", "https://shop.example/?ref=1", "https://shop.example/chairs/red?x=/y"}[rng.IntN(3)],
 		}
 		if v == schema.VerdictUnknownLink {
 			h.Partner, h.Link = 0, 0
@@ -112,5 +116,39 @@ func TestShipmentsOfConversionsAreNoneOfTheRollups(t *testing.T) {
 	if n := w.Count("SELECT count() FROM fairlead.rollup_log FINAL WHERE node = 'c'"); n != 0 {
 		t.Errorf("%d shipments of conversions are noted", n)
 	}
+	w.MustEqual(time.UTC)
+}
+
+func TestAFloodOfValuesLeavesTheMostFrequentAndARest(t *testing.T) {
+	w := empty(t)
+	r := newRollup(t, w)
+	flood := func(at time.Time, from, to int) (all []aggregatortest.Hit) {
+		for i := from; i < to; i++ {
+			h := aggregatortest.Hit{
+				At: at, Partner: 1, Link: 1, Verdict: schema.VerdictValid, Visitor: uint64(1 + i%700),
+				SubID: strconv.Itoa(i), Country: "DE", Destination: "https://shop.example/" + strconv.Itoa(i%3),
+			}
+			all = append(all, h)
+			if i%5 == 0 {
+				all = append(all, h)
+			}
+		}
+		return all
+	}
+	w.Ship("a", flood(november, 0, schema.BreakdownValues+200)...)
+	w.Ship("a", flood(november.AddDate(0, 0, 1), 500, schema.BreakdownValues+700)...)
+	w.Ship("a", hits(rand.New(rand.NewPCG(5, 5)), 10, november.AddDate(0, 1, 0), november.AddDate(0, 1, 1))...)
+	mustRun(t, r)
+	w.MustEqual(time.UTC)
+	for _, table := range []string{"breakdown_days", "breakdown_months"} {
+		if n := w.Count("SELECT count() FROM fairlead." + table + " WHERE partner_id = 1 AND dimension = 'sub_id' AND rest AND value = ''"); n == 0 {
+			t.Errorf("%s has no rest", table)
+		}
+	}
+	if n := w.Count("SELECT max(n) FROM (SELECT count() AS n FROM fairlead.breakdown_days WHERE NOT rest GROUP BY partner_id, day, dimension)"); n != schema.BreakdownValues {
+		t.Errorf("%d values of a day are kept, want %d", n, schema.BreakdownValues)
+	}
+	w.Ship("a", flood(november, 1100, 1400)...) // what was in the rest is frequent now
+	mustRun(t, r)
 	w.MustEqual(time.UTC)
 }

@@ -264,7 +264,7 @@ func TestASuccessorTakesThePreparedFiguresAwayFromARunThatSleptAfterItsLastQuest
 		if name != "fill" {
 			return nil
 		}
-		if filled++; filled != 3 {
+		if filled++; filled != 4 {
 			return nil
 		}
 		key := w.Keys.Lock("rollup")

@@ -87,19 +87,35 @@ func (r *Run) Fill(t Table, purpose, sql string, values map[string]string) error
 // Swap puts the staging table's rows in the place of the partition's, if the run still holds the lock.
 func (r *Run) Swap(t Table, partition string) error {
 	var rows uint64
-	ctx := r.named("swap", nil)
-	if err := r.ClickHouse.QueryRow(ctx, "SELECT count() FROM fairlead."+t.Name).Scan(&rows); err != nil {
+	if err := r.ClickHouse.QueryRow(r.named("swap", nil), "SELECT count() FROM fairlead."+t.Name).Scan(&rows); err != nil {
 		return fmt.Errorf("count the rows of %s: %w", t.Name, err)
 	}
+	if rows == 0 { // which REPLACE PARTITION refuses
+		return r.Clear(t.Of, partition)
+	}
+	return r.Replace(t, partition)
+}
+
+// Replace is Swap for whoever knows that the staging table has rows of the partition.
+func (r *Run) Replace(t Table, partition string) error {
 	if err := r.Lock.Check(); err != nil {
 		return err
 	}
-	stmt := fmt.Sprintf("ALTER TABLE fairlead.%s REPLACE PARTITION %s FROM fairlead.%s", t.Of, partition, t.Name)
-	if rows == 0 { // which REPLACE PARTITION refuses
-		stmt = fmt.Sprintf("ALTER TABLE fairlead.%s DROP PARTITION %s", t.Of, partition)
-	}
-	if err := r.ClickHouse.Exec(ctx, stmt); err != nil {
+	err := r.ClickHouse.Exec(r.named("swap", nil), fmt.Sprintf("ALTER TABLE fairlead.%s REPLACE PARTITION %s FROM fairlead.%s", t.Of, partition, t.Name))
+	if err != nil {
 		return fmt.Errorf("swap %s of %s: %w", partition, t.Of, err)
+	}
+	return r.after("swap")
+}
+
+// Clear takes the partition's rows away, if the run still holds the lock: nothing is to stand there.
+func (r *Run) Clear(of, partition string) error {
+	if err := r.Lock.Check(); err != nil {
+		return err
+	}
+	err := r.ClickHouse.Exec(r.named("swap", nil), fmt.Sprintf("ALTER TABLE fairlead.%s DROP PARTITION %s", of, partition))
+	if err != nil {
+		return fmt.Errorf("clear %s of %s: %w", partition, of, err)
 	}
 	return r.after("swap")
 }

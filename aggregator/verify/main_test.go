@@ -91,7 +91,7 @@ func (w *world) hits(n, days int) []aggregatortest.Hit {
 			At:      noon.Add(-time.Duration(w.rng.Int64N(int64(days) * int64(24*time.Hour)))).Truncate(time.Millisecond),
 			Partner: partner, Link: schema.LinkID(partner*10) + schema.LinkID(w.rng.IntN(2)),
 			Verdict: verdicts[w.rng.IntN(len(verdicts))],
-			Visitor: uint64(w.rng.IntN(50)),
+			Visitor: uint64(w.rng.IntN(50)), Country: "DE", Device: "mobile", Browser: "Firefox", SubID: "autumn", Destination: "https://shop.example/chairs",
 		}
 	}
 	return out

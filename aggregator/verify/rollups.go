@@ -75,6 +75,10 @@ func (r *run) month(month schema.Month) error {
 			return err
 		}
 		doubts = append(doubts, sums...)
+		if sums, err = r.breakdownSums(month); err != nil {
+			return err
+		}
+		doubts = append(doubts, sums...)
 		if len(doubts) == 0 {
 			return nil
 		}
@@ -156,7 +160,8 @@ func (r *run) days(days []schema.Day, nodes []node) ([]doubt, error) {
 		day := schema.DayOf(p.Day, time.UTC)
 		doubts = append(doubts, between(PartnerDays, day, fmt.Sprintf("partner %d on %d", p.Partner, day), p.Stored, p.Certain, p.Landed))
 	}
-	return doubts, nil
+	told, err := r.breakdownDays(values)
+	return append(doubts, told...), err
 }
 
 // between judges a row of figures by the counts that it has to lie between.

@@ -5,7 +5,7 @@
 //   - the sequence of each node: every number up to the last that was shipped stands in clicks, or in conversions,
 //     exactly once, or a gap says why it does not (queries/audit.sql, the query that proves it);
 //   - each shipment: as many rows, with the same checksum, as it says;
-//   - the rollups by link and day, partner and day, partner and month: the figures that the facts have;
+//   - the rollups by link and day, partner and day, partner and month, and the breakdowns: the figures that the facts have;
 //   - the attributions: every report is decided anew, and each decision is held against that which stands;
 //   - the sales by partner, link and day: the figures that the attributions have;
 //   - the live counters in Redis: the clicks up to the position of each node;
@@ -23,7 +23,7 @@
 // # Limits
 //
 // Of a hit's columns those are checked that figures or checksums depend on: node, seq, time, partner,
-// link, verdict, visitor, click tag; of a conversion's node, seq, time of receipt, record hash, and what decisions depend
+// link, verdict, visitor, click tag, and what breakdowns tell apart; of a conversion's node, seq, time of receipt, record hash, and what decisions depend
 // on. Of more than a thousand differences the rest is only counted, and where decisions on a million reports differ, most of
 // them are told by the blocks that hold them. With Since, decisions on what occurred before it are taken as they come out.
 package verify

@@ -21,6 +21,12 @@ FROM
     UNION ALL
     SELECT DISTINCT toYYYYMM(month), 'figures'
     FROM fairlead.partner_months
+    UNION ALL
+    SELECT DISTINCT intDiv(toUInt32(_partition_id), 100), 'figures'
+    FROM fairlead.breakdown_days
+    UNION ALL
+    SELECT DISTINCT toUInt32(_partition_id), 'figures'
+    FROM fairlead.breakdown_months
 )
 GROUP BY month
 ORDER BY month
