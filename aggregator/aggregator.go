@@ -35,6 +35,7 @@ import (
 	"fairlead/aggregator/book"
 	"fairlead/aggregator/courier"
 	"fairlead/aggregator/live"
+	"fairlead/aggregator/payout"
 	"fairlead/aggregator/rewarddays"
 	"fairlead/aggregator/rollup"
 	"fairlead/aggregator/verify"
@@ -58,7 +59,9 @@ type Options struct {
 	// Endpoints knows which merchants' and partners' endpoints are told of decisions, and Sender sends to them. Nil: nobody is told.
 	Endpoints courier.Endpoints
 	Sender    courier.Sender
-	Now       func() time.Time // time.Now when nil
+	// Pay runs the payouts by the program's last payout day. Nil: nobody is paid.
+	Pay func(ctx context.Context) (payout.Report, error)
+	Now func() time.Time // time.Now when nil
 }
 
 // Off is the schedule of a job that runs only when asked for.
@@ -69,6 +72,7 @@ const (
 	JobRollup    = "rollup"    // figures of what was shipped
 	JobAttribute = "attribute" // who is credited for what was reported, and the figures of that
 	JobReward    = "reward"    // what partners earn by that, booked, and the figures of that
+	JobPayout    = "payout"    // what partners are paid, drafted on the program's payout day, sent and asked for
 	JobDeliver   = "deliver"   // what was decided, told to merchants and partners
 	JobHeal      = "heal"      // the directory and the live counters in Redis, where they lack something
 	JobVerify    = "verify"    // everything counted anew
@@ -119,6 +123,9 @@ func (a *Aggregator) table() []*job {
 		{name: JobAttribute, spec: "@every 10s", atStart: true, limit: time.Hour, run: credit(credits)},
 		{name: JobReward, spec: "@every 10s", atStart: true, limit: time.Hour, run: bookRewards(rewards, earned)},
 		{name: JobVerify, spec: "30 3 * * *", limit: 6 * time.Hour, run: a.verify(check)},
+	}
+	if opt.Pay != nil {
+		jobs = append(jobs, &job{name: JobPayout, spec: "*/15 * * * *", limit: 6 * time.Hour, run: payOut(opt.Pay)})
 	}
 	if opt.Endpoints == nil {
 		return jobs

@@ -100,7 +100,7 @@ func keeps(p Payout, program schema.Program, m Method, taken bool) (reason Carry
 	case m.Suspended:
 		return CarrySuspended, ""
 	case m.By == "":
-		return CarryNoMethod, string(schema.LacksMethod)
+		return CarryNoMethod, ""
 	case m.Lacks != schema.LacksNothing:
 		return CarryNoMethod, string(m.Lacks)
 	}

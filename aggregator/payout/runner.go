@@ -67,7 +67,7 @@ type Carry struct {
 	Currency string           `json:"currency"`
 	Amount   int64            `json:"amount"` // minor units; below zero: taken back after it was paid
 	Reason   CarryReason      `json:"reason"`
-	Detail   string           `json:"detail,omitempty"` // what the partner's method lacks
+	Detail   string           `json:"detail,omitempty"` // what the partner's method lacks; empty: there is none
 }
 
 // CarryReason is why something is carried over.

@@ -14,6 +14,8 @@ import (
 
 	"fairlead/aggregator"
 	"fairlead/aggregator/outside"
+	"fairlead/aggregator/payout"
+	"fairlead/schema/directory"
 )
 
 func aggregatorCommand(g *global) *cobra.Command {
@@ -67,6 +69,10 @@ func openClockwork(d *deployment, o *ops, log *slog.Logger) (*aggregator.Aggrega
 
 // newClockwork prepares the jobs; set may be nil.
 func newClockwork(d *deployment, set *metrics.Set, log *slog.Logger) (*aggregator.Aggregator, error) {
+	pays, err := payoutRunner(d)
+	if err != nil {
+		return nil, err
+	}
 	a, err := aggregator.New(aggregator.Options{
 		ClickHouse:    d.CH,
 		Redis:         d.Redis,
@@ -78,6 +84,13 @@ func newClockwork(d *deployment, set *metrics.Set, log *slog.Logger) (*aggregato
 		Endpoints:     d.Directory,
 		Sender:        sender(d),
 		ClaimArrived:  d.Directory.ClaimArrived,
+		Pay: func(ctx context.Context) (payout.Report, error) {
+			p, err := d.Directory.Program(ctx)
+			if err != nil {
+				return payout.Report{}, err
+			}
+			return pays.Run(ctx, payout.CutOff(p, time.Now()), string(directory.System))
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("aggregator.jobs: %w", err)

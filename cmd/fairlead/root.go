@@ -203,7 +203,7 @@ func rootCommand(g *global) *cobra.Command {
 	}
 	add("run", upCommand(g), redirectorCommand(g), aggregatorCommand(g), dashboardCommand(g))
 	add("program", partnerCommand(g.open), linkCommand(g.open), adminCommand(g.open), keyCommand(g.open), programCommand(g.open),
-		ruleCommand(g.open), rewardCommand(g.open), couponCommand(g.open), ratesCommand(g.open), claimCommand(g.open), webhookCommand(g.open))
+		ruleCommand(g.open), rewardCommand(g.open), payoutCommand(g.open), couponCommand(g.open), ratesCommand(g.open), claimCommand(g.open), webhookCommand(g.open))
 	add("facts", clickCommand(g.open), traceCommand(g.open), trackCommand(g.open), importCommand(g.open), verifyCommand(g.open), rebuildCommand(g.open), analystCommand(g.open))
 	add("care", jobsCommand(g.open), migrateCommand(g.open), configCommand(g), doctorCommand(g), nodeCommand(g.open))
 	strict(root)
