@@ -50,9 +50,6 @@ type PayoutMethod struct {
 	Entered    bool      `json:"entered,omitempty"`
 	ChangedAt  time.Time `json:"changed_at,omitzero"`  // of where the money goes
 	UsableFrom time.Time `json:"usable_from,omitzero"` // ChangedAt, or after the waiting time
-	// Code is the SHA-256 of the one-time code that confirms the PayPal address, in hexadecimal.
-	Code        string    `json:"code,omitempty"`
-	CodeExpires time.Time `json:"code_expires,omitzero"`
 	// Sealed is the Payee, encrypted under the key of payouts; empty: nothing of it is known.
 	Sealed string `json:"sealed,omitempty"`
 

@@ -37,13 +37,13 @@ func TestPayoutMethodsFromTheShell(t *testing.T) {
 	says("paid to bank account …3000, from ", "set", "ada", "--account", "DE89 3704 0044 0532 0130 00", "--holder", "Ada Lovelace", "--legal-name", "Ada King", "--tax-id", "GB1")
 	says("paid to bank account …3000", "set", "1", "--address", "London")
 	fails("Another partner is paid there already", "set", "bob", "--account", "DE89370400440532013000", "--holder", "Bob")
-	fails("the IBAN is mistyped", "set", "bob", "--account", "DE89370400440532013001", "--holder", "Bob")
+	fails("The IBAN is mistyped", "set", "bob", "--account", "DE89370400440532013001", "--holder", "Bob")
 	fails("payouts.stripe.secret_key", "stripe", "bob")
 	says("Ada (1): no payout method was chosen", "clear", "ada", "--reason", "asked to")
 	says("nowhere, by cli: asked to", "show", "ada")
 	c := &counter{office: o}
 	got := said[payoutMethodJSON](c, "partner", "payout-method", "show", "ada", "--json")
-	if len(got.History) != 6 || got.Lacks != schema.LacksMethod || !got.StatementTo || got.History[2].To != "bank account …3000" {
+	if len(got.History) != 6 || got.Lacks != schema.LacksMethod || !got.StatementTo || got.History[3].To != "bank account …3000" {
 		t.Errorf("got %+v", got)
 	}
 	m, err := o.dir.PayoutMethod(t.Context(), 1)

@@ -169,7 +169,7 @@ func (d *Directory) SetupCode(ctx context.Context, actor Actor) (code string, er
 // Invited returns the log-in that a one-time code belongs to, so that a page can say whose password is
 // chosen; the error is NotFound for a code that is unknown, used or too old.
 func (d *Directory) Invited(ctx context.Context, code string) (schema.Login, error) {
-	id, err := codeID(code)
+	id, err := codeLogin(code)
 	if err != nil {
 		return schema.Login{}, err
 	}
@@ -297,11 +297,11 @@ func checkHash(hash string) error {
 	return nil
 }
 
-// A one-time code is the id of what it opens and 160 random bits; the directory keeps its SHA-256 only.
-func newCode[ID ~uint32](id ID) string {
+// A one-time code is the log-in's id and 160 random bits; the directory keeps its SHA-256 only.
+func newCode(id schema.LoginID) string {
 	var secret [20]byte
 	rand.Read(secret[:]) // never fails since Go 1.24
-	return strconv.FormatUint(uint64(id), 10) + "-" + base64.RawURLEncoding.EncodeToString(secret[:])
+	return id.String() + "-" + base64.RawURLEncoding.EncodeToString(secret[:])
 }
 
 func hashCode(code string) string {
@@ -309,24 +309,19 @@ func hashCode(code string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// codeID is the id of what a code opens.
-func codeID(code string) (uint32, error) {
+func codeLogin(code string) (schema.LoginID, error) {
 	digits, _, ok := strings.Cut(code, "-")
 	id, err := strconv.ParseUint(digits, 10, 32)
 	if !ok || err != nil || id == 0 {
 		return 0, errCode()
 	}
-	return uint32(id), nil
+	return schema.LoginID(id), nil
 }
 
 // opens reports whether a code is the log-in's and still good.
 func (d *Directory) opens(code string, l schema.Login) bool {
-	return fits(code, l.Invite, d.now(), l.InviteExpires)
-}
-
-// fits reports whether a code is the one that was hashed, and still good.
-func fits(code, hash string, now, expires time.Time) bool {
-	return subtle.ConstantTimeCompare([]byte(hashCode(code)), []byte(hash)) == 1 && now.Before(expires)
+	same := subtle.ConstantTimeCompare([]byte(hashCode(code)), []byte(l.Invite)) == 1
+	return same && d.now().Before(l.InviteExpires)
 }
 
 func errCode() error {

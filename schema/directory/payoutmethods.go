@@ -140,7 +140,7 @@ func redirect(m *schema.PayoutMethod, t *tx, by schema.PayBy, account string) {
 	if m.Entered {
 		m.UsableFrom = t.now.Add(schema.PayoutWait)
 	}
-	m.Confirmed, m.Alias, m.Code, m.CodeExpires = false, "", "", time.Time{}
+	m.Confirmed, m.Alias = false, ""
 	settle(m)
 }
 
@@ -314,73 +314,15 @@ func (d *Directory) ClearPayoutMethod(ctx context.Context, actor Actor, partner 
 	})
 }
 
-// PayPalCodeLife is how long the link that confirms a PayPal address works.
-const PayPalCodeLife = 10 * time.Minute
-
-// PayPalCode makes the one-time code that confirms a partner's PayPal address: DASHBOARD/payouts/confirm?code=…, sent to that
-// address and shown nowhere else. A code made before is void.
-func (d *Directory) PayPalCode(ctx context.Context, actor Actor, partner schema.PartnerID) (code string, err error) {
-	_, err = d.changePayoutMethod(ctx, actor, "PayPal address to be confirmed", partner, func(m *schema.PayoutMethod, t *tx) error {
-		if err := toConfirm(m); err != nil {
-			return err
-		}
-		code = newCode(partner)
-		m.Code, m.CodeExpires = hashCode(code), t.now.Add(PayPalCodeLife)
-		return nil
-	})
-	if err != nil {
-		return "", err
-	}
-	return code, nil
-}
-
-func toConfirm(m *schema.PayoutMethod) error {
-	if lack := m.Lacks(m.UsableFrom); lack != schema.LacksConfirmation {
-		return conflict("", "There is no PayPal address to confirm.")
-	}
-	return nil
-}
-
 // ConfirmPayPal takes a partner's PayPal address as confirmed: by the team, which asked the partner.
 func (d *Directory) ConfirmPayPal(ctx context.Context, actor Actor, partner schema.PartnerID) (schema.PayoutMethod, error) {
-	return d.changePayoutMethod(ctx, actor, "PayPal address confirmed by the team", partner, confirm)
-}
-
-func confirm(m *schema.PayoutMethod, _ *tx) error {
-	if err := toConfirm(m); err != nil {
-		return err
-	}
-	m.Confirmed, m.Code, m.CodeExpires = true, "", time.Time{}
-	settle(m)
-	return nil
-}
-
-// PayPalToConfirm returns the method that a one-time code confirms, without using it up; the error is NotFound for a code that
-// is unknown, used or too old.
-func (d *Directory) PayPalToConfirm(ctx context.Context, code string) (schema.PayoutMethod, error) {
-	id, err := codeID(code)
-	if err != nil {
-		return schema.PayoutMethod{}, err
-	}
-	m, err := d.PayoutMethod(ctx, schema.PartnerID(id))
-	if err == nil && !fits(code, m.Code, d.now(), m.CodeExpires) {
-		err = errCode()
-	}
-	return m, err
-}
-
-// ConfirmPayPalBy uses a one-time code up.
-func (d *Directory) ConfirmPayPalBy(ctx context.Context, code string) (schema.PayoutMethod, error) {
-	id, err := codeID(code)
-	if err != nil {
-		return schema.PayoutMethod{}, err
-	}
-	partner := schema.PartnerID(id)
-	return d.changePayoutMethod(ctx, Actor("partner:"+partner.String()), "PayPal address confirmed by its link", partner, func(m *schema.PayoutMethod, t *tx) error {
-		if !fits(code, m.Code, t.now, m.CodeExpires) {
-			return errCode()
+	return d.changePayoutMethod(ctx, actor, "PayPal address confirmed by the team", partner, func(m *schema.PayoutMethod, _ *tx) error {
+		if m.Lacks(m.UsableFrom) != schema.LacksConfirmation {
+			return conflict("", "There is no PayPal address to confirm.")
 		}
-		return confirm(m, t)
+		m.Confirmed = true
+		settle(m)
+		return nil
 	})
 }
 

@@ -88,51 +88,28 @@ func TestTheFirstPayoutDetailsWorkAtOnceAndEveryChangeWaits(t *testing.T) {
 	}
 }
 
-func TestAPayPalAddressIsConfirmedByItsOwnerOnce(t *testing.T) {
+func TestAPayPalAddressIsUsedOnceItIsConfirmed(t *testing.T) {
 	w := payday(t)
 	ada, _ := w.partner("Ada", "ada@example.com")
-	_, err := w.PayPalCode(t.Context(), CLI, ada.ID)
-	refused(t, err, Conflict, "")
 	set := func(email string) {
 		t.Helper()
 		_, err := w.PayByPayPal(t.Context(), CLI, ada.ID, email)
 		w.can(err)
 	}
-	code := func() string {
-		t.Helper()
-		code, err := w.PayPalCode(t.Context(), CLI, ada.ID)
-		w.can(err)
-		return code
+	confirm := func() error {
+		_, err := w.ConfirmPayPal(t.Context(), CLI, ada.ID)
+		return err
 	}
-	gone := func(what, code string) {
-		t.Helper()
-		if _, err := w.ConfirmPayPalBy(t.Context(), code); CodeOf(err) != NotFound {
-			t.Errorf("%s: %v, want not found", what, err)
-		}
-	}
+	refused(t, confirm(), Conflict, "")
 	set("typo@example.com")
 	w.lacks("just entered", ada.ID, schema.LacksConfirmation)
-	typo := code()
 	set("ada@paypal.example")
-	gone("the code of an address before", typo)
-	first, second := code(), code()
-	gone("a code that was replaced", first)
-	gone("no code", "")
-	gone("somebody else's", "9-"+strings.SplitN(second, "-", 2)[1])
-	w.wait(PayPalCodeLife)
-	gone("after ten minutes", second)
-	third := code()
-	if m, err := w.PayPalToConfirm(t.Context(), third); err != nil || m.Payee.PayPalEmail != "ada@paypal.example" {
-		t.Errorf("looked at: %+v, %v", m, err)
-	}
-	_, err = w.ConfirmPayPalBy(t.Context(), third)
-	w.can(err)
-	gone("the second time", third)
+	w.can(confirm())
+	refused(t, confirm(), Conflict, "")
 	w.lacks("the first that could be paid is no change", ada.ID, schema.LacksNothing)
 	set("ada+2@paypal.example")
 	w.lacks("another writing of the mailbox", ada.ID, schema.LacksConfirmation)
-	_, err = w.ConfirmPayPalBy(t.Context(), code())
-	w.can(err)
+	w.can(confirm())
 	w.lacks("which is a change", ada.ID, schema.LacksTime)
 	w.whole()
 }
