@@ -112,6 +112,16 @@ func (d *RewardDays) Rebuild(ctx context.Context, progress func(done, total int)
 	return report, err
 }
 
+// Behind reports whether the ledger or the attributions go beyond what the figures contain.
+func (d *RewardDays) Behind(ctx context.Context) (bool, error) {
+	r := &run{Options: d.opt, ctx: ctx}
+	if _, err := r.readState(); err != nil {
+		return false, err
+	}
+	now, err := r.marks()
+	return now != r.state.marks, err
+}
+
 func (d *RewardDays) underLock(ctx context.Context, work func(*run) error) (report Report, err error) {
 	began := time.Now()
 	held, err := lock.Do(ctx, d.opt.Redis, d.opt.Keys, "rewarddays", d.opt.LockLife, func(l *lock.Lock) error {

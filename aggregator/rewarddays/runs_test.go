@@ -25,10 +25,16 @@ func TestARunTakesUpWhatIsNewAndNothingElse(t *testing.T) {
 			t.Errorf("%s: %+v, want %d days in %d months", what, report, days, months)
 		}
 		w.mustEqual(time.UTC)
+		if behind, err := w.days.Behind(t.Context()); err != nil || behind {
+			t.Errorf("%s: after the run the figures are behind: %t, %v", what, behind, err)
+		}
 	}
 	expect("nothing was booked", 0, 0)
 	first, other := earned(1, "first", 1, 100, "USD"), earned(1, "other", 1, 100, "EUR")
 	w.book(5, first, other)
+	if behind, err := w.days.Behind(t.Context()); err != nil || !behind {
+		t.Errorf("before the run the figures are behind: %t, %v", behind, err)
+	}
 	expect("the first rewards: everything", 0, 1)
 	expect("nothing since", 0, 0)
 	w.book(6, earned(2, "of another partner", 1, 100, "USD"), earned(1, "later", 40, 100, "USD"))

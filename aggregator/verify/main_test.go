@@ -13,6 +13,7 @@ import (
 	"fairlead/aggregator/aggregatortest"
 	"fairlead/aggregator/attribute"
 	"fairlead/aggregator/live"
+	"fairlead/aggregator/rewarddays"
 	"fairlead/aggregator/rollup"
 	"fairlead/cmd/stores/storestest"
 	"fairlead/schema"
@@ -56,7 +57,7 @@ func newWorld(t testing.TB) *world {
 	w.rollup = rollup.New(rollup.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log})
 	w.attribute = attribute.New(attribute.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log, Settle: time.Nanosecond})
 	w.live = live.New(live.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log, Now: now})
-	w.verify = New(Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Rollup: w.rollup, Attribute: w.attribute, Logger: log, Now: now, Patience: 20 * time.Millisecond})
+	w.verify = New(Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Rollup: w.rollup, Attribute: w.attribute, RewardDays: rewarddays.New(rewarddays.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log}), Logger: log, Now: now, Patience: 20 * time.Millisecond})
 	w.Entry(schema.KindProgram, 1, program)
 	w.directory(t)
 	w.Ship("a", w.hits(400, 80)...)

@@ -8,6 +8,9 @@
 //   - the rollups by link and day, partner and day, partner and month, and the breakdowns: the figures that the facts have;
 //   - the attributions: every report is decided anew, and each decision is held against that which stands;
 //   - the sales by partner, link and day: the figures that the attributions have;
+//   - the ledger: no reward is of two partners or currencies, nor paid beyond what was ever given for it;
+//   - payouts: their lists add up to their amounts, and the ledger has what their status says;
+//   - the days of rewards: the sums that the ledger has;
 //   - the live counters in Redis: the clicks up to the position of each node;
 //   - the directory in Redis: the versions in force, byte for byte, and the indexes.
 //
@@ -39,6 +42,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"fairlead/aggregator/attribute"
+	"fairlead/aggregator/rewarddays"
 	"fairlead/aggregator/rollup"
 	"fairlead/schema"
 	"fairlead/schema/clickhouse"
@@ -49,8 +53,9 @@ type Options struct {
 	ClickHouse driver.Conn
 	Redis      redis.UniversalClient
 	Keys       schema.Keys
-	Rollup     *rollup.Rollup       // rolls up what is pending before it is compared
-	Attribute  *attribute.Attribute // attributes what is pending before it is compared
+	Rollup     *rollup.Rollup         // rolls up what is pending before it is compared
+	Attribute  *attribute.Attribute   // attributes what is pending before it is compared
+	RewardDays *rewarddays.RewardDays // sums what is pending before it is compared
 	Logger     *slog.Logger
 	Now        func() time.Time // time.Now when nil
 	// Patience is how long is waited for what is under way before it is looked at again; 1 s when 0.
@@ -186,7 +191,11 @@ func (r *run) run() (err error) {
 	if err != nil {
 		return err
 	}
-	r.total = len(months.facts[clicks.table]) + len(months.facts[conversions.table]) + len(months.figures) + decidingParts + len(months.sales) + 5
+	earned, err := r.rewardMonths()
+	if err != nil {
+		return err
+	}
+	r.total = len(months.facts[clicks.table]) + len(months.facts[conversions.table]) + len(months.figures) + decidingParts + len(months.sales) + moneyParts + len(earned) + 5
 	r.next("sequences")
 	if err := r.audit(clicks, &r.report.Clicks); err != nil {
 		return err
@@ -207,6 +216,9 @@ func (r *run) run() (err error) {
 		return err
 	}
 	if err := r.sales(months.sales); err != nil {
+		return err
+	}
+	if err := r.money(earned); err != nil {
 		return err
 	}
 	r.next("live counters")

@@ -70,7 +70,7 @@ func verifyCommand(open opener) *cobra.Command {
 
 func newVerify(d *deployment) *verify.Verify {
 	return verify.New(verify.Options{
-		ClickHouse: d.CH, Redis: d.Redis, Keys: d.Keys, Rollup: newRollup(d), Attribute: newAttribute(d), Logger: logger(d.Config.Log, io.Discard),
+		ClickHouse: d.CH, Redis: d.Redis, Keys: d.Keys, Rollup: newRollup(d), Attribute: newAttribute(d), RewardDays: newRewardDays(d), Logger: logger(d.Config.Log, io.Discard),
 	})
 }
 
