@@ -16,7 +16,8 @@
 //
 //   - Of no sale is more given back than was sold, and nothing that is given back comes back more than once.
 //
-//   - What a partner has received or has under way is never below zero, and of no reward more than it amounted to once.
+//   - What a partner has received or has under way is never below zero, and of no reward more than it amounted to once
+//     and payouts that came to nothing had taken from it.
 //
 //   - No payout is transferred twice; what was sent or completed was transferred, as it was drafted; and where a partner has the
 //     money, the payout is not one whose rewards are payable again.

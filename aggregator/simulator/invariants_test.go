@@ -36,7 +36,7 @@ func (w *world) check() {
 	}
 	w.checked = w.books.changes
 	sums, owned := map[string]int64{}, map[owner]map[schema.Account]int64{}
-	rewards := w.books.rewards()
+	rewards, back := w.books.rewards(), w.cameBack()
 	for _, id := range w.books.ids {
 		rows := rewards[id]
 		whose := owner{rows[0].Partner, rows[0].Currency}
@@ -53,7 +53,7 @@ func (w *world) check() {
 			sums[whose.currency] += n
 			owned[whose][a] += n
 		}
-		if got := b[schema.AccountPaid]; got > max(0, w.books.ever[id]) {
+		if got := b[schema.AccountPaid] + min(0, b[schema.AccountProcessing]); got > max(0, w.books.ever[id])+back[id] {
 			w.fail(overpaid, "of reward %s, which was %d at most, %d are paid: %v", short(id), w.books.ever[id], got, lines(rows))
 		}
 	}
