@@ -86,7 +86,7 @@ func TestFiguresEqualARecountInEveryZone(t *testing.T) {
 			w.SetZone(c.zone)
 			rng := rand.New(rand.NewPCG(1, 2))
 			r := newRollup(t, w)
-			for range 3 {
+			for range 2 {
 				w.Ship("a", hits(rng, 300, at(c.from), at(c.to))...)
 				w.Ship("b", hits(rng, 200, at(c.from), at(c.to))...)
 				mustRun(t, r)
