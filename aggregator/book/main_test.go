@@ -38,7 +38,26 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	return worldOn(t, storestest.ClickHouse(t).Fresh(t), storestest.Redis(t).Fresh(t))
+	return worldOn(t, emptied(t, storestest.ClickHouse(t)), storestest.Redis(t).Fresh(t))
+}
+
+// emptied takes what earlier tests left out of the tables. To make them anew for each test would take longer than most tests.
+func emptied(t testing.TB, store storestest.ClickHouseStore) storestest.ClickHouseStore {
+	t.Helper()
+	conn := store.Conn(t)
+	var tables []struct {
+		Name string `ch:"name"`
+	}
+	err := conn.Select(t.Context(), &tables, "SELECT name FROM system.tables WHERE database = 'fairlead' AND endsWith(engine, 'MergeTree') AND name != 'migrations' AND total_rows > 0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range tables {
+		if err := conn.Exec(t.Context(), "TRUNCATE TABLE fairlead."+table.Name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return store
 }
 
 func worldOn(t testing.TB, clicks storestest.ClickHouseStore, rdb storestest.RedisStore) *world {
@@ -196,11 +215,12 @@ func (w *world) says(what string, want ...string) {
 	}
 }
 
-// trade draws what customers did: n reports of any kind, by customers who share payments now and then.
-func trade(rng *rand.Rand, n int) []schema.Conversion {
+// trade draws what customers did in some days: n reports of any kind, by customers who share payments now and then. Attribution sums
+// every month that is touched, so few months make a short test.
+func trade(rng *rand.Rand, n int, days float64) []schema.Conversion {
 	out := make([]schema.Conversion, n)
 	for i := range out {
-		who, at := fmt.Sprint("customer", rng.IntN(30)), rng.Float64()*100
+		who, at := fmt.Sprint("customer", rng.IntN(30)), rng.Float64()*days
 		var more []change
 		if rng.IntN(2) == 0 {
 			more = append(more, clicked(schema.PartnerID(1+rng.IntN(4)), max(0, at-rng.Float64()*20)))

@@ -88,7 +88,7 @@ func TestARecountFindsWhatWasDoneToTheLedger(t *testing.T) {
 func TestWhatNeedNotBeBookedYetIsNotWrong(t *testing.T) {
 	w := newWorld(t)
 	w.rule(1, schema.Rule{Percent: 1000})
-	w.tell("a", trade(rand.New(rand.NewPCG(3, 4)), 100)...)
+	w.tell("a", trade(rand.New(rand.NewPCG(3, 4)), 100, 23)...)
 	w.run()
 	if said, out := w.recount(); len(said) != 0 || out.Rewards == 0 || out.Open != 0 {
 		t.Errorf("after a run: %v, %+v", said, out)
