@@ -7,6 +7,14 @@ import (
 
 // commissions say what the running month has earned so far, and where all that was ever earned stands.
 func commissions(r *request, month figures.Rewards, balances []figures.Balance) []templates.Standing {
+	this := earned(r.program.Currency, month, true, figures.Reward.Earned)
+	this.Implied = "" // no currency stands above it
+	first := templates.Standing{Label: "Commissions this month", Unfinished: true, Amount: this, Text: "What this month's sales and sign-ups have earned, paid and pending."}
+	return append([]templates.Standing{first}, standings(r, balances)...)
+}
+
+// standings say where all that was ever earned stands.
+func standings(r *request, balances []figures.Balance) []templates.Standing {
 	stands := func(of func(figures.Balance) int64) templates.Money {
 		m := templates.Money{Known: true}
 		for _, currency := range currencies(r.program.Currency, balances) {
@@ -20,10 +28,7 @@ func commissions(r *request, month figures.Rewards, balances []figures.Balance) 
 		}
 		return m
 	}
-	this := earned(r.program.Currency, month, true, figures.Reward.Earned)
-	this.Implied = "" // no currency stands above it
 	out := []templates.Standing{
-		{Label: "Commissions this month", Unfinished: true, Amount: this, Text: "What this month's sales and sign-ups have earned, paid and pending."},
 		{Label: "In hold", Amount: stands(func(b figures.Balance) int64 { return b.Holding }), Text: held(r, balances)},
 		{Label: "Ready", Amount: stands(func(b figures.Balance) int64 { return b.Payable }), Text: "Goes into the next payout."},
 		{Label: "Processing", Amount: stands(func(b figures.Balance) int64 { return b.Processing }), Text: "In a payout that is under way."},

@@ -70,6 +70,7 @@ func table() []route {
 		{method: "GET", path: "/reporting", access: forPartner, handle: (*Dashboard).reporting, page: "Reporting", icon: "reporting"},
 		{method: "GET", path: "/reporting.csv", access: forPartner, handle: (*Dashboard).reportingCSV},
 		{method: "GET", path: "/links", access: forPartner, handle: (*Dashboard).links, page: "Links", icon: "links"},
+		{method: "GET", path: "/payouts", access: forPartner, handle: (*Dashboard).payouts, page: "Payouts", icon: "payouts"},
 		{method: "GET", path: "/live", access: forPartner, handle: (*Dashboard).live, quiet: true},
 
 		{method: "GET", path: "/partners", access: forAdmin, handle: (*Dashboard).partners, page: "Partners", icon: "partners"},

@@ -24,6 +24,7 @@ func made() map[string]View {
 			{Label: "Home", Href: "/home", Icon: "home", Current: true},
 			{Label: "Reporting", Href: "/reporting", Icon: "reporting"},
 			{Label: "Links", Href: "/links", Icon: "links"},
+			{Label: "Payouts", Href: "/payouts", Icon: "payouts"},
 		},
 		Fresh: Freshness{Text: "Complete up to 14:05, Toronto time", Machine: "2026-11-23T19:05:00Z"},
 	}
@@ -121,6 +122,13 @@ func made() map[string]View {
 	}, Unlinked: &LinkRow{Referred: Known(3), Sold: Money{Known: true, Implied: "USD", Amounts: []Amount{{18000, "USD"}, {99900, "EUR"}}}}, Next: "/links?after=100", First: "/links"}
 	linksAway := Links{Shell: at("Links", "/links"), Spans: spans, Away: true, Currency: "USD", Links: []LinkRow{{ShareLink: link, Created: "3 March 2024", Sold: Money{Implied: "USD"}}}}
 
+	payouts := madePayouts(at("Payouts", "/payouts"), home.Commissions[1:])
+	payoutsNone := Payouts{
+		Shell: at("Payouts", "/payouts"), Balances: home.Commissions[1:2], Next: "13 December 2026", Expected: []string{"Nothing in USD is due by then."}, Zone: "Toronto time",
+		Method: PayoutMethod{State: "missing", Tone: "warn", Text: "Nobody knows yet where your money is to go."},
+	}
+	payoutsAway := Payouts{Shell: at("Payouts", "/payouts"), Away: true, Method: payouts.Method}
+
 	team := shell
 	team.Nav = []NavItem{{Label: "Partners", Href: "/partners", Icon: "partners", Current: true}}
 	team.Name, team.Email, team.Initial, team.Heading, team.Title, team.Path = "Admin", "team@kestrel.example", "T", "Partners", "Partners", "/partners"
@@ -182,6 +190,9 @@ func made() map[string]View {
 		"reporting-away":   reportingAway,
 		"links":            links,
 		"links-away":       linksAway,
+		"payouts":          payouts,
+		"payouts-none":     payoutsNone,
+		"payouts-away":     payoutsAway,
 		"partners":         partners,
 		"partners-none":    nobody,
 		"partners-search":  notFound,
@@ -200,6 +211,27 @@ func made() map[string]View {
 		"problem-404":      Problem{Frame: door, Status: 404, Heading: "This page does not exist", Text: "The address may be mistyped, or the page has moved.", Action: "To the start", Href: "/"},
 		"problem-503":      Problem{Frame: door, Status: 503, Heading: "Back in a moment", Text: "The dashboard cannot reach its data right now. Links go on redirecting, and every click is being recorded.", Action: "Try again", Href: "/home"},
 	}
+}
+
+// madePayouts is a page of payouts with every state in it.
+func madePayouts(s Shell, stand []Standing) Payouts {
+	v := Payouts{
+		Shell: s, Balances: stand, Next: "13 December 2026", Zone: "Toronto time",
+		Expected: []string{"17.40 USD is due by then: 7.60 USD below the 25.00 USD minimum; it carries over.", "180.00 EUR is due by then, less what is refunded until that day."},
+		Method:   PayoutMethod{To: "PayPal a•••@" + strings.Repeat("overlong", 12) + ".example", State: "changed", Tone: "warn", Text: "This was changed on 22 November 2026. For your safety nothing is paid there before 14:07 on 25 November 2026."},
+		Rewards: []RewardRow{
+			{"1 Oct 2026", "2026-10-01", "Sale or sign-up", "payable", "accent", "Since 31 October 2026", "12.00 USD"},
+			{"14 Oct 2026", "2026-10-14", "Sale or sign-up", "payable", "warn", "Taken back after it was paid", "−18.50 USD"},
+			{"12 Nov 2026", "2026-11-12", "Booked by the program's team", "holding", "", "12 December 2026", "1,249,000.00 USD"},
+			{"20 Nov 2026", "2026-11-20", "Sale or sign-up", "review", "warn", "The program's team has to look at it", "9.80 EUR"},
+		},
+		MoreRewards: "/payouts?page=2", FirstRewards: "/payouts", MorePayouts: "/payouts?history=2", FirstPayouts: "/payouts",
+	}
+	for i, state := range []string{"draft", "sent", "completed", "returned", "canceled"} {
+		v.Payouts = append(v.Payouts, PayoutRow{When: fmt.Sprintf("%d Nov 2026", 13-i), Machine: fmt.Sprintf("2026-11-%02d", 13-i), To: "bank account …3000", State: state,
+			Tone: []string{"", "accent", "accent", "bad", "warn"}[i], Text: "The money came back. Its rewards are payable again, and go into the next payout.", Amount: "232.60 USD"})
+	}
+	return v
 }
 
 func monthPoints() []chart.Point {

@@ -35,7 +35,7 @@ type Shell struct {
 // NavItem is an entry of the navigation.
 type NavItem struct {
 	Label, Href string
-	Icon        string // "home", "reporting", "links", "partners"
+	Icon        string // "home", "reporting", "links", "payouts", "partners"
 	Current     bool
 }
 
@@ -227,6 +227,48 @@ type LinkRow struct {
 	Sold     Money
 }
 
+// Payouts is what a partner is owed, how it is paid, and what was paid.
+type Payouts struct {
+	Shell
+	Away     bool
+	Balances []Standing
+	Next     string   // the next payout day
+	Expected []string // what is paid then, or carried over; a sentence a currency
+	Method   PayoutMethod
+	Rewards  []RewardRow
+	Payouts  []PayoutRow
+	Zone     string
+	// MoreRewards and MorePayouts are the addresses of the next pages, FirstRewards and FirstPayouts of the first ones; empty:
+	// there is none, or this is it.
+	MoreRewards, FirstRewards string
+	MorePayouts, FirstPayouts string
+}
+
+// PayoutMethod is how a partner is paid.
+type PayoutMethod struct {
+	To          string // masked; empty: nowhere yet
+	State, Tone string // whether that can be used, and the class of the tag that shows it; empty: it can
+	Text        string // what that means, and what to do
+}
+
+// RewardRow is a reward that is in no payout.
+type RewardRow struct {
+	Earned, Machine string // the day
+	What            string
+	State, Tone     string
+	When            string // when it becomes payable
+	Amount          string
+}
+
+// PayoutRow is a payout.
+type PayoutRow struct {
+	When, Machine string // the day of its last step
+	To            string
+	State, Tone   string
+	Text          string // what the state means
+	Amount        string
+}
+
 // Partners is the team's overview.
 type Partners struct {
 	Shell
@@ -352,6 +394,7 @@ type Problem struct {
 func (Home) template() string        { return "home" }
 func (Reporting) template() string   { return "reporting" }
 func (Links) template() string       { return "links" }
+func (Payouts) template() string     { return "payouts" }
 func (Partners) template() string    { return "partners" }
 func (Conversions) template() string { return "conversions" }
 func (Lookup) template() string      { return "lookup" }
