@@ -374,6 +374,7 @@ func TestAStopEndsSoonAndWhatWasSentStandsInTheLog(t *testing.T) {
 	w.receiver.answers(func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/mute" {
 			<-r.Context().Done()
+			panic(http.ErrAbortHandler) // an answer could still reach a caller who is just leaving
 		}
 	})
 	w.decide(w.conversion(schema.Lead, "c1", clicked(1, 1)))

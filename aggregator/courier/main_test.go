@@ -70,7 +70,7 @@ func newWorld(t testing.TB) *world {
 	}
 	w.credits = attribute.New(attribute.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: logger, Settle: time.Nanosecond})
 	w.opt = Options{
-		ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Endpoints: w.dir, Sender: w.receiver.client(0), Logger: logger,
+		ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Endpoints: w.dir, Sender: w.receiver.client(time.Minute), Logger: logger,
 		Metrics: metrics.NewSet(), Now: w.Now, Look: 20 * time.Millisecond,
 	}
 	w.courier = New(w.opt)
