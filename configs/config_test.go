@@ -85,6 +85,7 @@ func TestMistakesAreListedAllAtOnce(t *testing.T) {
 		`payouts.encryption_key is "••••": 64 hexadecimal digits, as `+"`openssl rand -hex 32` draws them",
 		`payouts.encryption_key_file is "/etc/fairlead/payout.key": the key or the file that holds it, not both`,
 		`payouts.paypal.client_id is "app": the id and the secret of an app go together; set both or none`,
+		`payouts.stripe.connect_secrets is "••••": the endpoint for connected accounts has a secret of its own; this one stands in conversions.stripe_secrets, and what it signs would count as no sale`,
 		`payouts.stripe.connect_secrets is "••••": the signing secret of a webhook endpoint begins with whsec_; an API key of Stripe's does not sign anything`,
 		`payouts.stripe.secret_key is "••••": a secret or restricted API key of Stripe's begins with sk_ or rk_; neither a publishable key nor the secret of a webhook endpoint pays anybody`,
 		`payouts.two_approvals_above is "-1": an amount in minor units, or 0`,

@@ -127,6 +127,11 @@ func (c *Config) Validate() Mistakes {
 			}
 		}
 	}
+	for _, secret := range c.Payouts.Stripe.ConnectSecrets {
+		if slices.Contains(c.Conversions.StripeSecrets, secret) {
+			bad("payouts.stripe.connect_secrets", mask, "the endpoint for connected accounts has a secret of its own; this one stands in conversions.stripe_secrets, and what it signs would count as no sale")
+		}
+	}
 	if d := c.Deliveries.Timeout; d < time.Second || d > 15*time.Second {
 		bad("deliveries.timeout", d, "from 1s to 15s")
 	}
