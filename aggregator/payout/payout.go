@@ -7,7 +7,8 @@
 // provider's idempotency key. "processing" is stored before the provider is called; whoever finds a payout in that state asks
 // the provider what became of it, and sends again only what the provider has never had, be it minutes or years later. So
 // a run that crashed at any point, was started many times at once or resumed late pays each payout at most once, and the next
-// run finishes what is open before it drafts anything.
+// run finishes what is open before it drafts anything. A refusal of what is sent again ends nothing, because the first try may
+// have been taken: people look.
 //
 // The versions of a payout decide; the ledger's rows of kind payout follow from them, and are booked anew where they lack or
 // differ. Runs keep each other out by a lock; its token stands in every row, of two rows for one thing the higher one's holds, and
@@ -50,7 +51,8 @@ const (
 // Send is called again.
 type Provider interface {
 	// Send asks the provider to pay; it is idempotent by o.ID for as long as the provider remembers its keys. Where it returns
-	// without an error the provider has the order. ErrRefused: it does not have it and will not pay it.
+	// without an error the provider has the order. ErrRefused: it does not take it; only of an order that is sent for the first
+	// time this says that it has none.
 	Send(ctx context.Context, o Order) (Outcome, error)
 	// Find asks what became of an order, however long ago it was sent. ErrUnknown: the provider never had it.
 	Find(ctx context.Context, o Order) (Outcome, error)
@@ -78,7 +80,7 @@ type Outcome struct {
 
 // What a provider says, wrapped, beside an answer.
 var (
-	// ErrRefused says that nothing was paid for an order, and nothing will be.
+	// ErrRefused says that nothing was paid by this call for an order, and would not be by another.
 	ErrRefused = errors.New("the provider refused the payout")
 	// ErrUnknown says that the provider has never had an order.
 	ErrUnknown = errors.New("the provider does not know the payout")

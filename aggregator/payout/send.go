@@ -56,7 +56,7 @@ func (w *work) sendApproved() error {
 		if err != nil {
 			return err
 		}
-		return w.send(p)
+		return w.send(p, false)
 	})
 }
 
@@ -113,14 +113,15 @@ func (w *work) ask(p Payout) error {
 	case w.ctx.Err() != nil:
 		return w.fence.Check()
 	case errors.Is(err, ErrUnknown) && p.Status == Processing:
-		return w.send(p)
+		return w.send(p, true)
 	}
 	w.problem(p, err)
 	return nil
 }
 
-// send asks a provider to pay.
-func (w *work) send(p Payout) error {
+// send asks a provider to pay. again: it may have been asked before. Then a refusal is no proof that nothing was paid, for it
+// may come of the first try: the balance that is too low now is what that one left, and an account may be closed since.
+func (w *work) send(p Payout, again bool) error {
 	if err := w.fence.Check(); err != nil {
 		return err
 	}
@@ -128,6 +129,8 @@ func (w *work) send(p Payout) error {
 	switch {
 	case err == nil:
 		return w.take(p, outcome)
+	case errors.Is(err, ErrRefused) && again:
+		err = fmt.Errorf("%w; an earlier try may have been taken: look for it at %s, then say what became of it by `fairlead payout status %s --force`", err, p.To.By, p.ID)
 	case errors.Is(err, ErrRefused):
 		_, err = w.put(p, Failed, err.Error())
 		return err
