@@ -128,6 +128,11 @@ type Program struct {
 	SaleBase SaleBase `json:"sale_base,omitempty"`
 	// RespectGPC leaves the visitor hash out for shoppers whose browser sends Sec-GPC or DNT.
 	RespectGPC bool `json:"respect_gpc"`
+	// LegalName, LegalAddress (of several lines) and TaxID are the merchant's as statements of payouts name it; empty: not
+	// known, and Name stands for the first.
+	LegalName    string `json:"legal_name,omitempty"`
+	LegalAddress string `json:"legal_address,omitempty"`
+	TaxID        string `json:"tax_id,omitempty"`
 	// Demo marks a deployment made by `fairlead up --demo`.
 	Demo bool `json:"demo,omitempty"`
 }

@@ -28,25 +28,29 @@ func WriteBank(out io.Writer, payouts []Payout) error {
 	return c.Close()
 }
 
-// WriteYear writes the payouts of a year for the accountants, a payout a row; its days are those of a time zone.
-func WriteYear(out io.Writer, payouts []Payout, zone *time.Location) error {
-	c, err := schema.NewCSV(out, "Payout", "Partner", "Legal name", "Address", "Tax ID", "Method", "Reference", "Status", "Drafted", "Sent", "Completed", "Amount", "Currency", "Rewards due by")
+// WriteYear writes the payouts of a year that a merchant made, for the accountants, a payout a row; its days are those of a time
+// zone.
+func WriteYear(out io.Writer, payouts []Payout, merchant Party, zone *time.Location) error {
+	c, err := schema.NewCSV(out, "Payout", "Merchant", "Merchant address", "Merchant tax ID", "Partner", "Legal name", "Address", "Tax ID", "Method", "Reference", "Status", "Drafted", "Sent", "Completed", "Amount", "Currency", "Rewards due by")
 	if err != nil {
 		return err
 	}
-	day := func(t time.Time) string {
-		if t.IsZero() {
-			return ""
-		}
-		return t.In(zone).Format(time.DateOnly)
-	}
+	day := func(t time.Time) string { return dayIn(zone, t) }
 	for _, p := range payouts {
 		to := p.To.Payee
-		err := c.Row(p.ID.String(), p.Partner.String(), to.LegalName, to.Address, to.TaxID, string(p.To.By), p.Ref, string(p.Status),
+		err := c.Row(p.ID.String(), merchant.Name, merchant.Address, merchant.TaxID, p.Partner.String(), to.LegalName, to.Address, to.TaxID, string(p.To.By), p.Ref, string(p.Status),
 			day(p.CreatedAt), day(p.SentAt), day(p.CompletedAt), major(p.Amount, p.Currency), p.Currency, day(p.CutOff))
 		if err != nil {
 			return err
 		}
 	}
 	return c.Close()
+}
+
+// dayIn is the day of a moment in a time zone, 2026-11-13; empty: it has not come.
+func dayIn(zone *time.Location, t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(zone).Format(time.DateOnly)
 }

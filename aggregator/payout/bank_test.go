@@ -25,11 +25,11 @@ func TestWhatTheBankAndTheAccountantsRead(t *testing.T) {
 	if bank.String() != want {
 		t.Errorf("for the bank:\n%s\nwant\n%s", bank.String(), want)
 	}
-	if err := payout.WriteYear(&year, []payout.Payout{p}, time.FixedZone("east", 2*3600)); err != nil {
+	if err := payout.WriteYear(&year, []payout.Payout{p}, payout.Party{Name: "Shop Ltd", Address: "2 Way", TaxID: "GB2"}, time.FixedZone("east", 2*3600)); err != nil {
 		t.Fatal(err)
 	}
-	want = "Payout,Partner,Legal name,Address,Tax ID,Method,Reference,Status,Drafted,Sent,Completed,Amount,Currency,Rewards due by\r\n" +
-		"01000000000000000000000000000000,7,Ada Ltd,\"1 Way\r\nTown\",DE1,bank,2026-11-13,sent,2026-11-13,2026-11-14,,1234.56,EUR,2026-11-13\r\n"
+	want = "Payout,Merchant,Merchant address,Merchant tax ID,Partner,Legal name,Address,Tax ID,Method,Reference,Status,Drafted,Sent,Completed,Amount,Currency,Rewards due by\r\n" +
+		"01000000000000000000000000000000,Shop Ltd,2 Way,GB2,7,Ada Ltd,\"1 Way\r\nTown\",DE1,bank,2026-11-13,sent,2026-11-13,2026-11-14,,1234.56,EUR,2026-11-13\r\n"
 	if year.String() != want {
 		t.Errorf("for the accountants:\n%s\nwant\n%s", year.String(), want)
 	}

@@ -23,20 +23,34 @@ var (
 // change works on one payout under the lock.
 func (r *Runner) change(ctx context.Context, id PayoutID, actor string, do func(*work, Payout) (Payout, error)) (out Payout, err error) {
 	held, err := r.underLock(ctx, actor, func(w *work) error {
-		found, err := w.Store.Find(w.ctx, Filter{ID: id})
+		p, err := one(w.ctx, w.Store, id)
 		if err != nil {
 			return err
 		}
-		if len(found) == 0 {
-			return fmt.Errorf("payout %s: %w", id, ErrNone)
-		}
-		out, err = do(w, found[0])
+		out, err = do(w, p)
 		return err
 	})
 	if err == nil && !held {
 		err = ErrBusy
 	}
 	return out, err
+}
+
+// one returns a payout. The id of zeros is nobody's; a Filter takes it for any.
+func one(ctx context.Context, s interface {
+	Find(ctx context.Context, f Filter) ([]Payout, error)
+}, id PayoutID) (Payout, error) {
+	if id == (PayoutID{}) {
+		return Payout{}, fmt.Errorf("payout %s: %w", id, ErrNone)
+	}
+	found, err := s.Find(ctx, Filter{ID: id})
+	if err != nil {
+		return Payout{}, err
+	}
+	if len(found) == 0 {
+		return Payout{}, fmt.Errorf("payout %s: %w", id, ErrNone)
+	}
+	return found[0], nil
 }
 
 // Approve notes that a person approves a draft. It is approved with that, unless it takes two.
@@ -113,8 +127,9 @@ type Batch struct {
 	Held    []Note // approved, and not in it
 }
 
-// SendByBank marks what is approved for partners paid by bank as sent, in a batch of that name, and returns it. The
-// batch can be asked for again: see Store.Find.
+// SendByBank marks what is approved for partners paid by bank as sent, in a batch of that name, and returns it. Beside an
+// error the batch holds what was marked before, and perhaps the payout at which it stopped: what is in the store counts. It can be
+// asked for again: see Store.Find and Rewrite.
 func (r *Runner) SendByBank(ctx context.Context, name, person string) (Batch, error) {
 	b := Batch{Name: name}
 	held, err := r.underLock(ctx, person, func(w *work) error {
@@ -141,4 +156,19 @@ func (r *Runner) SendByBank(ctx context.Context, name, person string) (Batch, er
 		err = ErrBusy
 	}
 	return b, err
+}
+
+// Rewrite returns what of a batch is to be paid still. The others have ended, or came back, since it was made: a file with them
+// in it would pay them again.
+func Rewrite(name string, payouts []Payout) (again, ended []Payout) {
+	for _, p := range payouts {
+		switch {
+		case p.To.By != schema.PayByBank || p.Ref != name:
+		case p.Status == Sent:
+			again = append(again, p)
+		default:
+			ended = append(ended, p)
+		}
+	}
+	return again, ended
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -24,7 +23,7 @@ func payoutCommand(open opener) *cobra.Command {
 			"is carried over. Somebody approves each draft, and the aggregator sends it and asks what became of it. Partners who are paid by\n" +
 			"bank are written into a file for the bank, and people say what became of those.",
 	}
-	c.AddCommand(payoutPreview(open), payoutRun(open), payoutList(open), payoutStatus(open), payoutApprove(open), payoutCancel(open), payoutExport(open))
+	c.AddCommand(payoutPreview(open), payoutRun(open), payoutList(open), payoutStatus(open), payoutApprove(open), payoutCancel(open), payoutExport(open), payoutStatement(open))
 	return c
 }
 
@@ -432,7 +431,7 @@ func payoutExport(open opener) *cobra.Command {
 		Use:   "export (--method bank [--batch NAME] | --year YEAR) [--out FILE]",
 		Short: "Write what is approved for partners paid by bank into a file, or a year's payouts for the accountants",
 		Long: "With --method bank: write what is approved for partners who are paid by bank into a file for the bank, as CSV, and note it as\n" +
-			"sent, in a batch. --batch writes a batch that was made before once more. `fairlead payout status` says what became of each.\n" +
+			"sent, in a batch. --batch writes once more what of a batch is still sent. `fairlead payout status` says what became of each.\n" +
 			"With --year: write the payouts that were sent in that year of the program's time zone.",
 		Args: cobra.NoArgs,
 		RunE: withPayouts(open, func(c *cobra.Command, d *deployment, r *payout.Runner, _ []string) error {
@@ -449,53 +448,15 @@ func payoutExport(open opener) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if file == "" {
-				_, err = c.OutOrStdout().Write(text.Bytes())
-			} else {
-				err = os.WriteFile(file, text.Bytes(), 0o600) // it tells where people have their accounts
-			}
-			return err
+			return writeOut(c, file, text.Bytes())
 		}),
 	}
 	f := c.Flags()
 	f.StringVar(&method, "method", "", "bank")
-	f.StringVar(&batch, "batch", "", "write this batch once more")
+	f.StringVar(&batch, "batch", "", "write once more what of this batch is still sent")
 	f.IntVar(&year, "year", 0, "write the payouts that were sent in this year")
 	f.StringVar(&file, "out", "", "file to write (default: standard output)")
 	return c
-}
-
-// exportBatch writes a batch: a new one, or one that was made before.
-func exportBatch(c *cobra.Command, d *deployment, r *payout.Runner, out *bytes.Buffer, name string) error {
-	if name != "" {
-		db, err := payoutStore(d)
-		if err != nil {
-			return err
-		}
-		found, err := db.Find(c.Context(), payout.Filter{})
-		if err != nil {
-			return err
-		}
-		var payouts []payout.Payout
-		for _, p := range found {
-			if p.Ref == name && p.To.By == schema.PayByBank {
-				payouts = append(payouts, p)
-			}
-		}
-		if len(payouts) == 0 {
-			return fmt.Errorf("there is no batch %q; `fairlead payout list --json` shows the batch of each payout as ref", name)
-		}
-		return payout.WriteBank(out, payouts)
-	}
-	b, err := r.SendByBank(c.Context(), "bank-"+time.Now().UTC().Format("20060102-150405"), string(directory.CLI))
-	if err != nil {
-		return err
-	}
-	for _, h := range b.Held {
-		fmt.Fprintf(c.ErrOrStderr(), "payout %s is not in it: %s\n", h.Payout.ID, h.Text)
-	}
-	fmt.Fprintf(c.ErrOrStderr(), "batch %s: %d payouts\n", b.Name, len(b.Payouts))
-	return payout.WriteBank(out, b.Payouts)
 }
 
 // exportYear writes the payouts that were sent in a year.
@@ -518,5 +479,5 @@ func exportYear(ctx context.Context, d *deployment, out *bytes.Buffer, year int)
 			sent = append(sent, one)
 		}
 	}
-	return payout.WriteYear(out, sent, p.Location())
+	return payout.WriteYear(out, sent, payout.Merchant(p), p.Location())
 }

@@ -101,6 +101,11 @@ func TestPayoutsFromTheShell(t *testing.T) {
 	}
 	fails("cannot become canceled", "cancel", id, "--reason", "too late")
 	says("is completed (bank account …3000)", "status", id, "--completed")
+	o.says("program", "set", "legal_name=Shop Ltd", "legal_address=1 Way\nTown")
+	says("<td>sale or lead</td><td>30.00 USD</td>", "statement", id)
+	says("\"1 Way\r\nTown\",", "statement", id, "--csv")
+	fails("there is no such payout", "statement", strings.Repeat("0", 32))
+	fails("there is no such payout", "cancel", strings.Repeat("0", 32), "--reason", "not mine")
 	says(",completed,", "export", "--year", time.Now().UTC().Format("2006"))
 	says("is returned", "status", id, "--returned", "--reason", "account closed")
 	fails("there is no such payout", "status", strings.Repeat("0", 32))

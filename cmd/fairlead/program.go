@@ -76,7 +76,7 @@ func printProgram(c *cobra.Command, a printer, p schema.Program) error {
 	}
 	w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
 	for _, s := range directory.Settings() {
-		fmt.Fprintf(w, "%s\t%s\n", s.Key, s.Get(p))
+		fmt.Fprintf(w, "%s\t%s\n", s.Key, strings.ReplaceAll(s.Get(p), "\n", ", ")) // an address has lines
 	}
 	return w.Flush()
 }

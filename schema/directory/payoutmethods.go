@@ -276,17 +276,14 @@ func (d *Directory) paidByStripe(ctx context.Context, account string) (schema.Pa
 
 // SetPayeeIdentity sets who is named on a partner's statements: legal name, address, tax id; empty: not known.
 func (d *Directory) SetPayeeIdentity(ctx context.Context, actor Actor, partner schema.PartnerID, name, address, taxID string) (schema.PayoutMethod, error) {
-	name, taxID = strings.TrimSpace(name), strings.TrimSpace(taxID)
-	address = strings.TrimSpace(strings.ReplaceAll(address, "\r\n", "\n"))
 	for _, f := range []struct {
-		field, text string
-		longest     int
-	}{{"legal_name", name, maxName}, {"address", address, maxAddress}, {"tax_id", taxID, maxTaxID}} {
-		if !utf8.ValidString(f.text) || strings.ContainsFunc(f.text, func(r rune) bool { return unicode.IsControl(r) && (r != '\n' || f.field != "address") }) {
-			return schema.PayoutMethod{}, invalid(f.field, "The %s holds characters that are not text.", strings.ReplaceAll(f.field, "_", " "))
-		}
-		if utf8.RuneCountInString(f.text) > f.longest {
-			return schema.PayoutMethod{}, invalid(f.field, "The %s is longer than %d characters.", strings.ReplaceAll(f.field, "_", " "), f.longest)
+		field   string
+		at      *string
+		longest int
+	}{{"legal_name", &name, maxName}, {"address", &address, maxAddress}, {"tax_id", &taxID, maxTaxID}} {
+		var err error
+		if *f.at, err = checkIdentity(f.field, *f.at, f.longest); err != nil {
+			return schema.PayoutMethod{}, err
 		}
 	}
 	return d.changePayoutMethod(ctx, actor, "name and address for statements", partner, func(m *schema.PayoutMethod, _ *tx) error {
@@ -300,6 +297,19 @@ const (
 	maxAddress = 500
 	maxTaxID   = 50
 )
+
+// checkIdentity returns a text for statements in the form to store. Only addresses have lines.
+func checkIdentity(field, text string, longest int) (string, error) {
+	text = strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n"))
+	lines := strings.HasSuffix(field, "address")
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && (r != '\n' || !lines) }) {
+		return "", invalid(field, "The %s holds characters that are not text.", strings.ReplaceAll(field, "_", " "))
+	}
+	if utf8.RuneCountInString(text) > longest {
+		return "", invalid(field, "The %s is longer than %d characters.", strings.ReplaceAll(field, "_", " "), longest)
+	}
+	return text, nil
+}
 
 // ClearPayoutMethod forgets where a partner's money goes, and keeps what stands on statements. What is entered then is a change.
 func (d *Directory) ClearPayoutMethod(ctx context.Context, actor Actor, partner schema.PartnerID, reason string) (schema.PayoutMethod, error) {

@@ -103,6 +103,15 @@ func CheckProgram(p schema.Program, allowLoopback bool) (schema.Program, error) 
 		return p, invalid("payout_minimum", "payout_minimum %s is not between 0 and %s.",
 			schema.FormatAmount(p.PayoutMinimum, p.Currency), schema.FormatAmount(schema.MaxAmount, p.Currency))
 	}
+	for _, f := range []struct {
+		key     string
+		at      *string
+		longest int
+	}{{"legal_name", &p.LegalName, maxName}, {"legal_address", &p.LegalAddress, maxAddress}, {"tax_id", &p.TaxID, maxTaxID}} {
+		if *f.at, err = checkIdentity(f.key, *f.at, f.longest); err != nil {
+			return p, err
+		}
+	}
 	return p, checkParams(p.Param, p.AlsoParam)
 }
 
@@ -226,6 +235,9 @@ func Settings() []Setting {
 				}
 				return err
 			}},
+		text("legal_name", "the merchant's name on statements of payouts; empty: the program's", func(p *schema.Program) *string { return &p.LegalName }),
+		text("legal_address", "the merchant's address on them, of several lines if need be", func(p *schema.Program) *string { return &p.LegalAddress }),
+		text("tax_id", "the merchant's tax id on them", func(p *schema.Program) *string { return &p.TaxID }),
 	}
 }
 

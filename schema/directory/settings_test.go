@@ -54,6 +54,10 @@ func TestSettingsThatAreTaken(t *testing.T) {
 	f("also_param", "via", "via")
 	f("also_param", "", "")
 	f("respect_gpc", "false", "false")
+	f("legal_name", " Shop & Co. Ltd ", "Shop & Co. Ltd")
+	f("legal_address", "1 Way\r\nTown\n", "1 Way\nTown")
+	f("tax_id", "DE 123", "DE 123")
+	f("tax_id", "", "")
 }
 
 // The error names the key, the value and what is allowed.
@@ -93,6 +97,10 @@ func TestSettingsThatAreRefused(t *testing.T) {
 	f("payout_day", "29", "payout_day 29", "1 and 28")
 	f("payout_day", "0", "1 and 28")
 	f("touch", "middle", "touch", "middle", "neither last nor first")
+	f("legal_name", "Shop\nand more", "The legal name holds characters that are not text")
+	f("legal_address", "1 Way\x00", "not text")
+	f("legal_address", strings.Repeat("a", 501), "longer than 500 characters")
+	f("tax_id", strings.Repeat("1", 51), "longer than 50 characters")
 	f("payout_minimum", "-1", `"-1"`, "25.00 USD")
 	f("payout_minimum", "25.005", "25.005")
 	f("payout_minimum", "25,00", "25,00")
