@@ -53,16 +53,16 @@ type rewarded struct {
 	Figures rewarddays.Report `json:"figures"`
 }
 
-// bookRewards is the job reward. The figures are summed though another process is booking: payouts change them, too.
+// bookRewards is the job reward. The figures are summed though booking failed, or another process is at it:
+// payouts change them, too.
 func bookRewards(b *book.Book, days *rewarddays.RewardDays) func(context.Context) (result, error) {
 	return func(ctx context.Context) (result, error) {
 		var did rewarded
-		var err error
-		if did.Booked, err = b.Run(ctx); err != nil {
-			return did, err
-		}
-		if did.Figures, err = days.Run(ctx); err != nil {
-			return did, err
+		var failed error
+		did.Booked, failed = b.Run(ctx)
+		figures, err := days.Run(ctx)
+		if did.Figures = figures; errors.Join(failed, err) != nil {
+			return did, errors.Join(failed, err)
 		}
 		if did.Booked.Skipped && did.Figures.Skipped {
 			return nil, nil

@@ -101,6 +101,29 @@ func TestDaysAreCutInTheProgramsZone(t *testing.T) {
 	}
 }
 
+// The months at the edge of what was earned may be empty in one zone, and be none of another's.
+func TestAZoneThatWasChangedIsChangedOnce(t *testing.T) {
+	w := newWorld(t)
+	w.book(1, earned(1, "first", -0.49, 100, "USD"), earned(1, "last", 29.49, 100, "USD")) // 1 November, 0:14, and 30 November, 23:46
+	for _, zone := range []string{"Europe/Berlin", "UTC", "America/New_York", "UTC"} {
+		w.SetZone(zone)
+		changed := w.run().Generation
+		if again := w.run(); again.Generation != changed || len(again.Months) > 0 {
+			t.Errorf("%s: summed once more: %+v", zone, again)
+		}
+	}
+}
+
+func TestARewardWhoseFirstRowComesLateMovesToItsDay(t *testing.T) {
+	w := newWorld(t)
+	sale := earned(1, "sale", 11, 100, "USD")
+	w.book(1, sale)
+	w.run()
+	w.book(2, then(sale, schema.CauseAdjusted, "refund", 0, 8, schema.AccountHolding, schema.AccountExpense, 40))
+	w.run()
+	w.mustEqual(time.UTC)
+}
+
 func TestWhatIsGoneWrongIsMendedByRebuilding(t *testing.T) {
 	w := newWorld(t)
 	w.live(rand.New(rand.NewPCG(3, 4)), 1, 1, 60, 40)

@@ -53,7 +53,7 @@ func (t teller) rewardOf(r *told) *Reward {
 		return nil
 	}
 	for _, one := range t.rewards[r.ID] {
-		if one.Partner != r.decision.partner {
+		if one.Partner != r.decision.partner || one.Currency != r.decision.currency {
 			continue
 		}
 		out := &Reward{Rule: one.Rule, Amount: one.Amount, Currency: one.Currency, State: one.State, DueAt: one.DueAt}

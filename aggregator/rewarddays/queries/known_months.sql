@@ -10,6 +10,9 @@ FROM
     UNION ALL
     SELECT DISTINCT toUInt32(_partition_id), 'figures'
     FROM fairlead.reward_days
+    UNION ALL -- those without figures, which are to know the zone all the same
+    SELECT DISTINCT month, 'figures'
+    FROM fairlead.reward_months
 )
 GROUP BY month
 ORDER BY month

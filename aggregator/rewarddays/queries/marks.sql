@@ -3,7 +3,7 @@ WITH rows_of AS
     SELECT
         kind = 'payout'  AS paying,
         token,
-        uniqExact(id)    AS rows
+        count()          AS rows
     FROM fairlead.ledger
     WHERE token >= if(kind = 'payout', {paid:UInt64}, {booked:UInt64})
     GROUP BY paying, token

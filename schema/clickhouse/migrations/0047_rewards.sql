@@ -20,7 +20,7 @@ SELECT
     partner_id,
     reward_id,
     max(r.conversion_id)                                      AS conversion_id,
-    argMax(r.rule_id, r.reckoned)                             AS rule_id,
+    argMaxIf(r.rule_id, r.reckoned, r.credit != '')           AS rule_id,
     max(r.currency)                                           AS currency,
     minIf(r.at, r.changes)                                    AS earned_at,
     argMaxIf(r.due_at, r.reckoned, toUnixTimestamp64Milli(r.due_at) != 0)  AS due_at,
