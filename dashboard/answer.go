@@ -45,6 +45,7 @@ type reply struct {
 	file       []byte
 	fileName   string
 	fileType   string
+	policy     string // of a file that is shown, and not saved; empty: it is saved under its name
 	cookies    []*http.Cookie
 	retryAfter time.Duration
 }
@@ -202,7 +203,11 @@ func (d *Dashboard) send(w http.ResponseWriter, r *request, re reply) {
 	default:
 		buf.Write(re.file)
 		h.Set("Content-Type", re.fileType)
-		h.Set("Content-Disposition", `attachment; filename="`+re.fileName+`"`)
+		if re.policy != "" {
+			h.Set("Content-Security-Policy", re.policy)
+		} else {
+			h.Set("Content-Disposition", `attachment; filename="`+re.fileName+`"`)
+		}
 	}
 	for _, c := range re.cookies {
 		http.SetCookie(w, c)

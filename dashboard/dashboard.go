@@ -44,6 +44,8 @@ type Options struct {
 	RedirectorURL string
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
+	Statements     Statements       // nil: payouts have none
+	Stripe         Stripe           // nil: Stripe is not set up
 	SessionIdle    time.Duration    // a session ends after this long without a page; 0: 12 h
 	SessionLife    time.Duration    // and after this long in any case; 0: 7 days
 	Now            func() time.Time // nil: time.Now

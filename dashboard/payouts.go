@@ -34,7 +34,7 @@ func (d *Dashboard) payouts(r *request) (reply, error) {
 	method, err := d.opt.Directory.PayoutMethod(r.Context(), r.who.Partner.ID)
 	switch {
 	case err == nil:
-		v.Method, lacks = payoutMethod(r, method), method.Lacks(day.Period(r.zone).From)
+		v.Method, lacks = payoutMethod(r, method, d.opt.Stripe != nil), method.Lacks(day.Period(r.zone).From)
 	case directory.CodeOf(err) == directory.Unavailable:
 		d.log.Warn("a payout method cannot be read", "partner", r.who.Partner.ID, "err", err)
 		v.Method = templates.PayoutMethod{State: "out of reach", Tone: "warn", Text: "How you are paid cannot be shown for a moment. Nothing of it is lost."}
@@ -72,7 +72,11 @@ func (d *Dashboard) payouts(r *request) (reply, error) {
 		v.Rewards = append(v.Rewards, rewardRow(r, p))
 	}
 	for _, p := range found.List {
-		v.Payouts = append(v.Payouts, payoutRow(r, p))
+		row := payoutRow(r, p)
+		if d.opt.Statements != nil {
+			row.Statement, row.CSV = statementPath("/payouts/statement", p.ID), statementPath("/payouts/statement.csv", p.ID)
+		}
+		v.Payouts = append(v.Payouts, row)
 	}
 	return reply{page: v}, nil
 }
@@ -104,16 +108,26 @@ func expected(p schema.Program, due templates.Amount, lacks schema.PayoutLack) s
 	return due.String() + " is due by then, less what is refunded until that day."
 }
 
-// payoutMethod says how a partner is paid, and what is lacking.
-func payoutMethod(r *request, m schema.PayoutMethod) templates.PayoutMethod {
+// payoutMethod says how a partner is paid, and what is lacking. stripe: the partner can choose Stripe here.
+func payoutMethod(r *request, m schema.PayoutMethod, stripe bool) templates.PayoutMethod {
 	v := templates.PayoutMethod{To: m.Masked(), Text: "Your payouts go there. Tell the program's team when that changes: a change waits for 72 hours, in which nothing is paid."}
+	if stripe && (m.By != schema.PayByStripe || !m.StripeReady) {
+		v.Action, v.Href = "Be paid by Stripe", "/payouts/stripe"
+	}
 	switch m.Lacks(r.now) {
 	case schema.LacksMethod:
-		return templates.PayoutMethod{State: "missing", Tone: "warn", Text: "Nobody knows yet where your money is to go. Tell the program's team your PayPal address or bank account; they enter it."}
+		v.To, v.State, v.Tone = "", "missing", "warn"
+		v.Text = "Nobody knows yet where your money is to go. Tell the program's team your PayPal address or bank account; they enter it."
+		if stripe {
+			v.Text = "Nobody knows yet where your money is to go. Be paid by Stripe, or tell the program's team your PayPal address or bank account; they enter it."
+		}
 	case schema.LacksConfirmation:
 		v.State, v.Tone, v.Text = "not confirmed", "warn", "Nothing is paid there before the program's team has made sure with you that this address is yours."
 	case schema.LacksOnboarding:
 		v.State, v.Tone, v.Text = "incomplete", "warn", "Stripe wants to know more about you before it pays you. The program's team sends you the link."
+		if stripe {
+			v.Text, v.Action = "Stripe wants to know more about you before it pays you.", "Go on at Stripe"
+		}
 	case schema.LacksTime:
 		v.State, v.Tone = "changed", "warn"
 		v.Text = "This was changed on " + longDay(r, m.ChangedAt) + ". For your safety nothing is paid there before " + moment(r, m.UsableFrom) + ". If it was not you, tell the program's team at once."

@@ -1,9 +1,14 @@
 package dashboard
 
 import (
+	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -129,4 +134,128 @@ func TestPartnersSeeHowTheyArePaid(t *testing.T) {
 	w.serve()
 	v = w.loggedIn("method@example.com")
 	says("sealed under another key", "How you are paid out of reach")
+}
+
+// statements writes statements that name what was asked for.
+type statements struct{}
+
+func (statements) WriteStatement(_ context.Context, out io.Writer, id schema.PayoutID, csv bool) error {
+	_, err := fmt.Fprintf(out, "statement of %s, CSV %v", id, csv)
+	return err
+}
+
+func TestAStatementIsForItsPartnerAlone(t *testing.T) {
+	w := newWorld(t)
+	w.also = func(o *Options) { o.Statements = statements{} }
+	w.serve()
+	p := w.partner("Has Statement", "statement@example.com")
+	w.paid(p.ID, payoutName(7), 1, schema.PayoutDraft, 2500, w.now, time.Time{}, time.Time{})
+	w.paid(p.ID, payoutName(7), 2, schema.PayoutSent, 2500, w.now, w.now, time.Time{})
+	v, ada := w.loggedIn("statement@example.com"), w.loggedIn("ada@example.com")
+	query := "?payout=" + payoutName(7)
+	if res := v.get("/payouts"); !strings.Contains(res.body, `href="/payouts/statement`+query+`"`) || !strings.Contains(res.body, `href="/payouts/statement.csv`+query+`"`) {
+		t.Errorf("the history does not lead to the statement:\n%s", res.body)
+	}
+	page := v.get("/payouts/statement" + query)
+	page.wants(t, "to print", http.StatusOK, "statement of "+payoutName(7)+", CSV false")
+	if got := page.header["Content-Security-Policy"]; len(got) != 1 || got[0] != statementPolicy || strings.Contains(statementPolicy, "script") || page.header.Get("Content-Disposition") != "" {
+		t.Errorf("the page to print is shown under the policy %q", got)
+	}
+	file := v.get("/payouts/statement.csv" + query)
+	file.wants(t, "CSV", http.StatusOK, "statement of "+payoutName(7)+", CSV true")
+	if got := file.header.Get("Content-Disposition"); got != `attachment; filename="payout-`+payoutName(7)+`.csv"` {
+		t.Errorf("the CSV is saved as %q", got)
+	}
+	nowhere := ada.get("/nowhere").body
+	for _, path := range []string{"/payouts/statement", "/payouts/statement.csv"} {
+		for _, query := range []string{query, "?payout=" + payoutName(8), "?payout=x", "?payout=" + url.QueryEscape("' OR 1=1 --")} {
+			if res := ada.get(path + query); res.status != http.StatusNotFound || res.body != nowhere {
+				t.Errorf("%s%s of another: %d\n%s", path, query, res.status, res.body)
+			}
+		}
+		w.loggedIn("team@example.com").get(path+query).wants(t, "the team", http.StatusNotFound)
+		if res := v.get(path); res.header.Get("Location") != "/payouts" {
+			t.Errorf("%s of no payout: %d", path, res.status)
+		}
+	}
+}
+
+// atStripe is an account at Stripe: what it knows, and what it was asked.
+type atStripe struct {
+	w           *world
+	ready       bool
+	err         error
+	actor       directory.Actor
+	back, again string
+}
+
+func (s *atStripe) PayBy(ctx context.Context, actor directory.Actor, partner schema.PartnerID, back, again string) (string, error) {
+	if s.err != nil {
+		return "", s.err
+	}
+	s.actor, s.back, s.again = actor, back, again
+	_, err := s.w.dir.PayByStripe(ctx, actor, partner, "acct_"+partner.String()+"fake", s.ready)
+	if err != nil || s.ready {
+		return "", err
+	}
+	return "https://connect.stripe.example/setup?a=1&b=2", nil
+}
+
+func (s *atStripe) Ask(ctx context.Context, account string) error {
+	if s.err != nil {
+		return s.err
+	}
+	_, err := s.w.dir.StripeChanged(ctx, account, s.ready)
+	return err
+}
+
+func TestAPartnerGoesToStripeWithThePasswordAndComesBack(t *testing.T) {
+	w := newWorld(t)
+	stripe := &atStripe{w: w}
+	w.also = func(o *Options) { o.Stripe = stripe }
+	w.serve()
+	p := w.partner("To Stripe", "tostripe@example.com")
+	v := w.loggedIn("tostripe@example.com")
+	v.get("/payouts").wants(t, "the way there", http.StatusOK, `href="/payouts/stripe">Be paid by Stripe`)
+	v.get("/payouts/stripe").wants(t, "the password is asked for", http.StatusOK, `action="/payouts/stripe"`, `type="password"`)
+	v.do("POST", "/payouts/stripe", url.Values{"password": {"wrong"}}).wants(t, "a wrong password", http.StatusUnprocessableEntity, "The password is wrong.")
+	v.do("POST", "/payouts/stripe", url.Values{"password": {password}}, "Origin", "https://evil.example").wants(t, "from afar", http.StatusForbidden)
+	if m, err := w.dir.PayoutMethod(t.Context(), p.ID); err != nil || m.By != "" || stripe.actor != "" {
+		t.Fatalf("%+v, %v: it changed without the password", m, err)
+	}
+	stripe.err = errors.New("sk_secret is wrong")
+	if res := v.do("POST", "/payouts/stripe", url.Values{"password": {password}}); res.status != http.StatusServiceUnavailable || strings.Contains(res.body, "sk_secret") {
+		t.Errorf("Stripe is away: %d\n%s", res.status, res.body)
+	}
+	stripe.err = nil
+	res := v.do("POST", "/payouts/stripe", url.Values{"password": {password}})
+	res.wants(t, "the link", http.StatusOK, `href="https://connect.stripe.example/setup?a=1&amp;b=2"`)
+	if stripe.actor != directory.Actor("partner:"+p.ID.String()) || stripe.back != w.url+"/payouts/stripe/return" || stripe.again != w.url+"/payouts/stripe/refresh" {
+		t.Errorf("Stripe was asked by %s, to send people to %s and %s", stripe.actor, stripe.back, stripe.again)
+	}
+	v.get("/payouts/stripe/refresh").wants(t, "a link that is too old", http.StatusOK, "was too old", `type="password"`)
+	back := func(what, want string) {
+		t.Helper()
+		if res := v.get("/payouts/stripe/return"); res.header.Get("Location") != "/payouts" {
+			t.Errorf("%s: %d, want to be sent to the payouts", what, res.status)
+		}
+		v.get("/payouts").reads(t, what, want)
+	}
+	back("half done", "incomplete Stripe account")
+	stripe.err, stripe.ready = errors.New("away"), true
+	back("while Stripe does not answer", "incomplete Stripe account")
+	stripe.err = nil
+	back("done", "Your payouts go there.")
+	if res := v.get("/payouts"); strings.Contains(res.body, `href="/payouts/stripe"`) {
+		t.Error("who is paid by Stripe is asked to go there")
+	}
+	if res := v.do("POST", "/payouts/stripe", url.Values{"password": {password}}); res.header.Get("Location") != "/payouts" {
+		t.Errorf("Stripe knows enough: %d", res.status)
+	}
+	for range perAccount.Burst {
+		res = v.do("POST", "/payouts/stripe", url.Values{"password": {"guess"}})
+	}
+	if res = v.do("POST", "/payouts/stripe", url.Values{"password": {password}}); res.status != http.StatusTooManyRequests {
+		t.Errorf("after %d wrong passwords: %d", perAccount.Burst, res.status)
+	}
 }

@@ -71,6 +71,12 @@ func table() []route {
 		{method: "GET", path: "/reporting.csv", access: forPartner, handle: (*Dashboard).reportingCSV},
 		{method: "GET", path: "/links", access: forPartner, handle: (*Dashboard).links, page: "Links", icon: "links"},
 		{method: "GET", path: "/payouts", access: forPartner, handle: (*Dashboard).payouts, page: "Payouts", icon: "payouts"},
+		{method: "GET", path: "/payouts/statement", access: forPartner, handle: (*Dashboard).statement},
+		{method: "GET", path: "/payouts/statement.csv", access: forPartner, handle: (*Dashboard).statementCSV},
+		{method: "GET", path: "/payouts/stripe", access: forPartner, handle: (*Dashboard).stripePage, within: []string{"/payouts"}},
+		{method: "POST", path: "/payouts/stripe", access: forPartner, handle: (*Dashboard).goToStripe},
+		{method: "GET", path: stripeRefresh, access: forPartner, handle: (*Dashboard).stripeAgain, within: []string{"/payouts"}},
+		{method: "GET", path: stripeReturn, access: forPartner, handle: (*Dashboard).backFromStripe, within: []string{"/payouts"}},
 		{method: "GET", path: "/live", access: forPartner, handle: (*Dashboard).live, quiet: true},
 
 		{method: "GET", path: "/partners", access: forAdmin, handle: (*Dashboard).partners, page: "Partners", icon: "partners"},

@@ -47,6 +47,7 @@ type world struct {
 	dash   *Dashboard
 	url    string
 	now    time.Time
+	also   func(*Options) // what a test wants beside the usual; nil: nothing
 	settled
 }
 
@@ -170,10 +171,14 @@ func (w *world) fresh() {
 }
 
 func (w *world) options() Options {
-	return Options{
+	opt := Options{
 		ClickHouse: w.conn, Redis: w.client, Directory: w.dir, PublicURL: w.url, RedirectorURL: shareURL,
 		Now: func() time.Time { return w.now }, Logger: slog.New(slog.DiscardHandler),
 	}
+	if w.also != nil {
+		w.also(&opt)
+	}
+	return opt
 }
 
 func (w *world) must(err error) {

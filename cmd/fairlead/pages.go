@@ -39,7 +39,7 @@ func openPages(d *deployment, o *ops, log *slog.Logger) (func(context.Context) e
 	if err != nil {
 		return nil, err
 	}
-	pages, err := dashboard.New(dashboard.Options{
+	opt := dashboard.Options{
 		ClickHouse:     d.CH,
 		Redis:          d.Redis,
 		Keys:           d.Keys,
@@ -49,7 +49,11 @@ func openPages(d *deployment, o *ops, log *slog.Logger) (func(context.Context) e
 		TrustedProxies: proxies,
 		Logger:         log,
 		Metrics:        o.Metrics,
-	})
+	}
+	if d.Config.Payouts.Stripe.SecretKey != "" {
+		opt.Stripe = stripeForPages{d}
+	}
+	pages, err := dashboard.New(opt)
 	if err != nil {
 		return nil, err
 	}

@@ -228,7 +228,7 @@ func payoutMethodStripe(open opener) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			m, link, err := payByStripe(ctx, d, p.ID)
+			m, link, err := payByStripe(ctx, d, directory.CLI, p.ID, d.DashboardURL+"/payouts/stripe/return", d.DashboardURL+"/payouts/stripe/refresh")
 			if err != nil {
 				return err
 			}
@@ -245,11 +245,11 @@ func payoutMethodStripe(open opener) *cobra.Command {
 }
 
 // payByStripe gives a partner a connected account, the one it had before if there is one, and a link to it while Stripe wants to
-// know more.
-func payByStripe(ctx context.Context, d *deployment, p schema.PartnerID) (m schema.PayoutMethod, link string, err error) {
+// know more. Stripe sends the partner to back afterwards, and to again when the link is too old.
+func payByStripe(ctx context.Context, d *deployment, actor directory.Actor, p schema.PartnerID, back, again string) (m schema.PayoutMethod, link string, err error) {
 	key := d.Config.Payouts.Stripe.SecretKey
 	if key == "" {
-		return m, "", errors.New("Stripe is not set up: name the account's key with payouts.stripe.secret_key in the configuration")
+		return m, "", errors.New("payouts by Stripe are not set up: name the account's key with payouts.stripe.secret_key in the configuration")
 	}
 	secret, err := payoutKey(d.Config)
 	if err != nil {
@@ -272,9 +272,9 @@ func payByStripe(ctx context.Context, d *deployment, p schema.PartnerID) (m sche
 	if err != nil {
 		return m, "", err
 	}
-	if m, err = d.Directory.PayByStripe(ctx, directory.CLI, p, account, ready); err != nil || ready {
+	if m, err = d.Directory.PayByStripe(ctx, actor, p, account, ready); err != nil || ready {
 		return m, "", err
 	}
-	link, err = s.Link(ctx, account, d.DashboardURL+"/", d.DashboardURL+"/")
+	link, err = s.Link(ctx, account, back, again)
 	return m, link, err
 }

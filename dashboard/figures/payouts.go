@@ -101,3 +101,14 @@ func (r *Reader) Payouts(ctx context.Context, q PayoutsQuestion) (Payouts, error
 	slices.SortFunc(out.Balances, func(a, b Balance) int { return cmp.Compare(a.Currency, b.Currency) })
 	return out, nil
 }
+
+// PaysTo reports whether there is a payout of an id to a partner.
+func (r *Reader) PaysTo(ctx context.Context, id schema.PayoutID, partner schema.PartnerID) (bool, error) {
+	var n uint64
+	err := r.ch.QueryRow(clickhouse.Named(ctx, "dashboard: payout", map[string]string{"id": id.String(), "partner": partner.String()}),
+		"SELECT count() FROM fairlead.payouts WHERE id = unhex({id:String}) AND partner_id = {partner:UInt32}").Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("look for payout %s: %w", id, err)
+	}
+	return n > 0, nil
+}

@@ -127,6 +127,12 @@ func made() map[string]View {
 		Shell: at("Payouts", "/payouts"), Balances: home.Commissions[1:2], Next: "13 December 2026", Expected: []string{"Nothing in USD is due by then."}, Zone: "Toronto time",
 		Method: PayoutMethod{State: "missing", Tone: "warn", Text: "Nobody knows yet where your money is to go."},
 	}
+	payoutsNone.Method.Action, payoutsNone.Method.Href = "Be paid by Stripe", "/payouts/stripe"
+	stripe := PayByStripe{Shell: at("Be paid by Stripe", "/payouts")}
+	stripeWrong := stripe
+	stripeWrong.Alert, stripeWrong.Note = "The password is wrong.", "That link to Stripe was too old, or was used before. Here is the way to a new one."
+	stripeLink := stripe
+	stripeLink.Link = "https://connect.stripe.com/setup/e/acct_1/" + strings.Repeat("overlong", 12)
 	payoutsAway := Payouts{Shell: at("Payouts", "/payouts"), Away: true, Method: payouts.Method}
 
 	team := shell
@@ -193,6 +199,9 @@ func made() map[string]View {
 		"payouts":          payouts,
 		"payouts-none":     payoutsNone,
 		"payouts-away":     payoutsAway,
+		"stripe":           stripe,
+		"stripe-wrong":     stripeWrong,
+		"stripe-link":      stripeLink,
 		"partners":         partners,
 		"partners-none":    nobody,
 		"partners-search":  notFound,
@@ -229,7 +238,8 @@ func madePayouts(s Shell, stand []Standing) Payouts {
 	}
 	for i, state := range []string{"draft", "sent", "completed", "returned", "canceled"} {
 		v.Payouts = append(v.Payouts, PayoutRow{When: fmt.Sprintf("%d Nov 2026", 13-i), Machine: fmt.Sprintf("2026-11-%02d", 13-i), To: "bank account …3000", State: state,
-			Tone: []string{"", "accent", "accent", "bad", "warn"}[i], Text: "The money came back. Its rewards are payable again, and go into the next payout.", Amount: "232.60 USD"})
+			Tone: []string{"", "accent", "accent", "bad", "warn"}[i], Text: "The money came back. Its rewards are payable again, and go into the next payout.", Amount: "232.60 USD",
+			Statement: "/payouts/statement?payout=0123", CSV: "/payouts/statement.csv?payout=0123"})
 	}
 	return v
 }

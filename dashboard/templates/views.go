@@ -249,6 +249,16 @@ type PayoutMethod struct {
 	To          string // masked; empty: nowhere yet
 	State, Tone string // whether that can be used, and the class of the tag that shows it; empty: it can
 	Text        string // what that means, and what to do
+	Action      string // label of what the partner can do here; empty: nothing
+	Href        string
+}
+
+// PayByStripe is the page from which a partner goes to Stripe.
+type PayByStripe struct {
+	Shell
+	Alert string
+	Note  string
+	Link  string // to Stripe; empty: the password is asked for first
 }
 
 // RewardRow is a reward that is in no payout.
@@ -267,6 +277,8 @@ type PayoutRow struct {
 	State, Tone   string
 	Text          string // what the state means
 	Amount        string
+	Statement     string // address of the statement; empty: there is none
+	CSV           string // of the same as CSV
 }
 
 // Partners is the team's overview.
@@ -395,6 +407,7 @@ func (Home) template() string        { return "home" }
 func (Reporting) template() string   { return "reporting" }
 func (Links) template() string       { return "links" }
 func (Payouts) template() string     { return "payouts" }
+func (PayByStripe) template() string { return "pay-by-stripe" }
 func (Partners) template() string    { return "partners" }
 func (Conversions) template() string { return "conversions" }
 func (Lookup) template() string      { return "lookup" }
