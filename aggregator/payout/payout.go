@@ -114,7 +114,19 @@ type Target struct {
 	By            schema.PayBy
 	StripeAccount string
 	Payee         schema.Payee // stored sealed only
+	Sealed        string       // Payee as the store has it, which every later version keeps; empty: it was not stored yet
 	Masked        string       // all that people are shown
+}
+
+// ErrUnread says that who is paid by a payout is stored, and cannot be read here.
+var ErrUnread = errors.New("who is paid cannot be read: it is sealed under a key that is not set here: payouts.encryption_key or payouts.encryption_key_file name it, or payout.key in the folder of `fairlead up`")
+
+// Unread reports whether who is paid is stored, and was not read: the error is ErrUnread.
+func (t Target) Unread() error {
+	if t.Sealed != "" && t.Payee == (schema.Payee{}) {
+		return ErrUnread
+	}
+	return nil
 }
 
 // Destination is where the provider is to send money.

@@ -1,6 +1,7 @@
 package payout
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -85,6 +86,8 @@ func (w *work) keepsFromSending(m Method) string {
 		return fmt.Sprintf("the partner's payout method cannot be used now (%s)", m.Lacks)
 	case m.By == schema.PayByBank:
 		return "it is paid by bank: `fairlead payout export --method bank` writes the file for the bank"
+	case m.Destination() == "":
+		return ErrUnread.Error()
 	case w.Providers[m.By] == nil:
 		return fmt.Sprintf("%s is not set up: the configuration's payouts section says how", m.By)
 	}
@@ -122,10 +125,15 @@ func (w *work) ask(p Payout) error {
 // send asks a provider to pay. again: it may have been asked before. Then a refusal is no proof that nothing was paid, for it
 // may come of the first try: the balance that is too low now is what that one left, and an account may be closed since.
 func (w *work) send(p Payout, again bool) error {
+	o := p.order()
+	if o.Destination == "" {
+		w.problem(p, cmp.Or(p.To.Unread(), errors.New("BUG: it goes nowhere")))
+		return nil
+	}
 	if err := w.fence.Check(); err != nil {
 		return err
 	}
-	outcome, err := w.Providers[p.To.By].Send(w.ctx, p.order())
+	outcome, err := w.Providers[p.To.By].Send(w.ctx, o)
 	switch {
 	case err == nil:
 		return w.take(p, outcome)

@@ -19,8 +19,8 @@ import (
 	"fairlead/schema/clickhouse"
 )
 
-// Box seals who is paid, so that a copy of the stores tells nothing of it. Nil in a Database: what is sent cannot be stored, nor
-// where it went be read.
+// Box seals who is paid, so that a copy of the stores tells nothing of it. Nil in a Database: it reads of no payout who is paid
+// (Target.Unread), carries that on as it is sealed, and stores nobody new.
 type Box interface {
 	Seal(schema.PartnerID, schema.Payee) (string, error)
 	Open(schema.PartnerID, string) (schema.Payee, error)
@@ -129,19 +129,20 @@ func (d Database) payouts(ctx context.Context, purpose, question string, values 
 	var out []Payout
 	for rows.Next() {
 		var p Payout
-		var id, sealed string
+		var id string
 		var rewards uint32
 		err := rows.Scan(&id, &p.Version, (*string)(&p.Status), (*uint32)(&p.Partner), &p.Amount, &p.Currency, &p.CutOff, &rewards, (*string)(&p.To.By), &p.To.Masked,
-			&p.To.StripeAccount, &sealed, &p.Ref, &p.Reason, &p.Approvals, &p.CreatedAt, &p.SentAt, &p.CompletedAt, &p.At, &p.Actor, &p.Token)
+			&p.To.StripeAccount, &p.To.Sealed, &p.Ref, &p.Reason, &p.Approvals, &p.CreatedAt, &p.SentAt, &p.CompletedAt, &p.At, &p.Actor, &p.Token)
 		if err != nil {
 			return nil, fmt.Errorf("read payouts: %s: %w", purpose, err)
 		}
 		copy(p.ID[:], id)
 		p.Rewards = int(rewards)
 		p.SentAt, p.CompletedAt = unlessNever(p.SentAt), unlessNever(p.CompletedAt)
-		if sealed != "" && d.Box != nil {
-			if p.To.Payee, err = d.Box.Open(p.Partner, sealed); err != nil {
-				return nil, fmt.Errorf("read payout %s: %w", p.ID, err)
+		if p.To.Sealed != "" && d.Box != nil {
+			// One that does not open, because the key is another now, keeps nobody from the other payouts: Target.Unread tells.
+			if p.To.Payee, err = d.Box.Open(p.Partner, p.To.Sealed); err != nil {
+				p.To.Payee = schema.Payee{}
 			}
 		}
 		out = append(out, p)
@@ -171,8 +172,8 @@ func orNever(t time.Time) time.Time {
 
 // Put adds a version.
 func (d Database) Put(ctx context.Context, p Payout, parts ...Part) error {
-	sealed := ""
-	if p.To.Payee != (schema.Payee{}) {
+	sealed := p.To.Sealed // as it was read, whether or not it could be opened
+	if sealed == "" && p.To.Payee != (schema.Payee{}) {
 		if d.Box == nil {
 			return fmt.Errorf("store payout %s: there is no key to seal where it goes: see payouts in the configuration", p.ID)
 		}

@@ -1,6 +1,7 @@
 package payout_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"fairlead/aggregator/ledger"
 	"fairlead/aggregator/lock"
 	"fairlead/aggregator/payout"
+	"fairlead/aggregator/payout/payouttest"
 	"fairlead/cmd/stores/storestest"
 	"fairlead/schema"
 )
@@ -131,5 +133,48 @@ func TestWhatTheLedgerLacksIsFoundInTheStores(t *testing.T) {
 	defer held.Release()
 	if report := w.run(); !report.Skipped {
 		t.Errorf("while another process is at it: %+v", report)
+	}
+}
+
+// A run without the key, or with another one, sends nothing to who cannot be read, ends no payout for that, and loses nobody:
+// the one that has the key goes on.
+func TestWhoIsPaidIsKeptByARunThatCannotReadIt(t *testing.T) {
+	stores := aggregatortest.New(t, storestest.ClickHouse(t).Fresh(t).Conn(t), storestest.Redis(t).Fresh(t).Client(t))
+	w := newWorld(t)
+	w.earn(1, 3000, "USD")
+	db := payout.Database{ClickHouse: stores.CH, Box: schema.NewPayoutKey()}
+	if err := db.Book(t.Context(), w.Ledger()); err != nil {
+		t.Fatal(err)
+	}
+	payee := schema.Payee{PayPalEmail: "ada@example.com", LegalName: "Ada"}
+	w.methods[1] = payout.Method{Target: payout.Target{By: schema.PayByPayPal, Payee: payee}}
+	w.stripe.AtOnce = false
+	w.opt.Providers[schema.PayByPayPal] = w.stripe
+	w.opt.Lock = payout.Lock(stores.Redis, stores.Keys)
+	w.opt.Store = db
+	w.stripe.Before = func(string, payout.Order) error { return payouttest.ErrLost }
+	w.run() // it is processing, and nobody knows what became of it
+	w.stripe.Before = nil
+	id := schema.NewPayoutID("test", 1, "USD", day)
+	for name, box := range map[string]payout.Box{"no key": nil, "another key": schema.NewPayoutKey()} {
+		w.opt.Store = payout.Database{ClickHouse: stores.CH, Box: box}
+		report := w.run()
+		if len(report.Problems) != 1 || !strings.Contains(report.Problems[0].Text, "payouts.encryption_key") {
+			t.Errorf("%s: %+v, want a problem that names the key", name, report)
+		}
+		w.mustHavePaid()
+	}
+	w.opt.Store = db
+	w.run()
+	w.mustHavePaid(3000)
+	if to := w.stripe.Paid()[0].Destination; to != payee.PayPalEmail {
+		t.Errorf("it went to %q", to)
+	}
+	w.stripe.Becomes(id, payout.Completed, "")
+	w.opt.Store = payout.Database{ClickHouse: stores.CH}
+	w.run() // asking and noting what became of it takes no key
+	found, err := db.Find(t.Context(), payout.Filter{ID: id})
+	if err != nil || len(found) != 1 || found[0].Status != payout.Completed || found[0].To.Payee != payee || found[0].To.Unread() != nil {
+		t.Errorf("who was paid is lost: %+v, %v", found, err)
 	}
 }
