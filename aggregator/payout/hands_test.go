@@ -103,3 +103,37 @@ func TestTheBankIsToldOnce(t *testing.T) {
 	}
 	w.mustHold(1, "USD", 3000, 0, 0)
 }
+
+// What was marked before a batch stopped is found by the batch's name.
+func TestABatchThatStopsInTheMiddleCanBeWritten(t *testing.T) {
+	for _, point := range []string{"before sent", "after sent"} {
+		w := newWorld(t)
+		for partner := range schema.PartnerID(3) {
+			w.earn(partner+1, 3000, "USD")
+			w.methods[partner+1] = payout.Method{Target: payout.Target{By: schema.PayByBank}}
+		}
+		w.run()
+		calls := 0
+		w.Break = func(at string) error {
+			if at == point {
+				if calls++; calls == 2 {
+					return errCrash
+				}
+			}
+			return nil
+		}
+		b, err := w.another().SendByBank(t.Context(), "batch 1", "admin:1")
+		w.Break = nil
+		if !errors.Is(err, errCrash) || b.Name != "batch 1" || len(b.Payouts) != 2 {
+			t.Errorf("stopped %s: %+v, %v", point, b, err)
+		}
+		all, err := w.Find(t.Context(), payout.Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]int{"before sent": 1, "after sent": 2}[point]
+		if again, ended := payout.Rewrite("batch 1", all); len(again) != want || len(ended) != 0 {
+			t.Errorf("stopped %s: %d payouts can be written, and %d ended; want %d and none", point, len(again), len(ended), want)
+		}
+	}
+}
