@@ -41,6 +41,28 @@ func CurrencyDigits(code string) int {
 	return 2
 }
 
+// StripeUnits is how Stripe's amounts of a currency differ from minor units of ISO 4217: so many of Stripe's are so many of ours.
+// They do for three currencies (https://docs.stripe.com/currencies#special-cases): Stripe writes the króna and the Ugandan
+// shilling with two decimals, which are zero, and the ariary with none.
+func StripeUnits(code string) (theirs, ours int64) {
+	switch code {
+	case "ISK", "UGX":
+		return 100, 1
+	case "MGA":
+		return 1, 100
+	}
+	return 1, 1
+}
+
+// ToStripe turns minor units, at most MaxAmount, into an amount of Stripe's. It fails for what Stripe cannot write.
+func ToStripe(minor int64, code string) (int64, error) {
+	theirs, ours := StripeUnits(code)
+	if minor%ours != 0 {
+		return 0, fmt.Errorf("an amount at Stripe is of whole %s, not %s", code, FormatAmount(minor, code))
+	}
+	return minor / ours * theirs, nil
+}
+
 // FormatAmount writes an amount of minor units in a currency's main unit: "25.00 USD".
 func FormatAmount(minor int64, code string) string {
 	digits := CurrencyDigits(code)

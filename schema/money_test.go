@@ -60,3 +60,18 @@ func TestAmountsAreReadExactly(t *testing.T) {
 		}
 	}
 }
+
+func TestAmountsAreWrittenAsStripeReadsThem(t *testing.T) {
+	f := func(minor int64, code string, want int64, whole bool) {
+		t.Helper()
+		if got, err := schema.ToStripe(minor, code); got != want || (err == nil) != whole {
+			t.Errorf("%d %s: got %d, %v; want %d", minor, code, got, err, want)
+		}
+	}
+	f(2500, "USD", 2500, true)
+	f(2500, "JPY", 2500, true)
+	f(25, "ISK", 2500, true)
+	f(25, "UGX", 2500, true)
+	f(2500, "MGA", 25, true)
+	f(2550, "MGA", 0, false)
+}

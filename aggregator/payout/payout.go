@@ -47,12 +47,12 @@ const (
 	Canceled   = schema.PayoutCanceled
 )
 
-// Provider pays. Any error that is neither ErrRefused nor ErrUnknown leaves open what happened: then Find is asked before
+// Provider pays. Any error but ErrRefused, ErrNotNow and ErrUnknown leaves open what happened: then Find is asked before
 // Send is called again.
 type Provider interface {
 	// Send asks the provider to pay; it is idempotent by o.ID for as long as the provider remembers its keys. Where it returns
-	// without an error the provider has the order. ErrRefused: it does not take it; only of an order that is sent for the first
-	// time this says that it has none.
+	// without an error the provider has the order. ErrRefused: it does not take it, and ErrNotNow: it does not yet; only of an order
+	// that is sent for the first time these say that it has none.
 	Send(ctx context.Context, o Order) (Outcome, error)
 	// Find asks what became of an order, however long ago it was sent. ErrUnknown: the provider never had it.
 	Find(ctx context.Context, o Order) (Outcome, error)
@@ -82,6 +82,8 @@ type Outcome struct {
 var (
 	// ErrRefused says that nothing was paid by this call for an order, and would not be by another.
 	ErrRefused = errors.New("the provider refused the payout")
+	// ErrNotNow says that nothing was paid by this call for an order, for a reason that passes: a balance that is too low.
+	ErrNotNow = errors.New("the provider does not pay it now")
 	// ErrUnknown says that the provider has never had an order.
 	ErrUnknown = errors.New("the provider does not know the payout")
 )

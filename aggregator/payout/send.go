@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"fairlead/schema"
 )
@@ -45,7 +46,8 @@ func (w *work) sendApproved() error {
 	if err != nil {
 		return err
 	}
-	w.report.Held = nil
+	// What was approved is looked at anew; what had come as far as the provider is not sent twice by one run.
+	w.report.Held = slices.DeleteFunc(w.report.Held, func(n Note) bool { return n.Payout.Status == Approved })
 	return w.each(approved, func(p Payout) error {
 		m := methods[p.Partner]
 		if text := w.keepsFromSending(m); text != "" {
@@ -137,8 +139,11 @@ func (w *work) send(p Payout, again bool) error {
 	switch {
 	case err == nil:
 		return w.take(p, outcome)
-	case errors.Is(err, ErrRefused) && again:
+	case again && (errors.Is(err, ErrRefused) || errors.Is(err, ErrNotNow)):
 		err = fmt.Errorf("%w; an earlier try may have been taken: look for it at %s, then say what became of it by `fairlead payout status %s --force`", err, p.To.By, p.ID)
+	case errors.Is(err, ErrNotNow):
+		w.report.Held = append(w.report.Held, Note{p, err.Error() + "; the next run tries again"})
+		return nil
 	case errors.Is(err, ErrRefused):
 		_, err = w.put(p, Failed, err.Error())
 		return err

@@ -25,7 +25,7 @@ func (w *world) unasked(refusal error) {
 
 // The provider took a payout and its answer was lost; it refuses the second try, as the first has emptied the balance.
 func TestARefusalOfASecondTryIsNoProofThatTheFirstWasNotPaid(t *testing.T) {
-	for _, refusal := range []error{payout.ErrRefused} {
+	for _, refusal := range []error{payout.ErrRefused, payout.ErrNotNow} {
 		w := newWorld(t)
 		w.earn(1, 3000, "USD")
 		w.unasked(fmt.Errorf("no: %w", refusal))
@@ -41,4 +41,29 @@ func TestARefusalOfASecondTryIsNoProofThatTheFirstWasNotPaid(t *testing.T) {
 		w.mustHavePaid(3000)
 		w.mustHold(1, "USD", 0, 3000, 0)
 	}
+}
+
+// A balance that is too low keeps nobody waiting for the next payout day: it is tried by every run, until there is enough.
+func TestABalanceThatIsTooLowDelaysAPayoutToTheNextRunOnly(t *testing.T) {
+	w := newWorld(t)
+	w.earn(1, 3000, "USD")
+	w.stripe.Before = func(call string, _ payout.Order) error {
+		if call == "send" {
+			return fmt.Errorf("balance_insufficient: %w", payout.ErrNotNow)
+		}
+		return nil
+	}
+	report := w.run()
+	if p := w.only(); p.Status != payout.Processing || len(report.Held) != 1 || len(report.Problems) != 0 {
+		t.Errorf("it is %s: %+v; want it held", p.Status, report)
+	}
+	w.mustHold(1, "USD", 0, 3000, 0)
+	w.now = w.now.Add(time.Hour)
+	w.run()
+	w.mustHavePaid()
+	w.stripe.Before = nil
+	w.now = w.now.Add(time.Hour)
+	w.run()
+	w.mustHavePaid(3000)
+	w.mustHold(1, "USD", 0, 0, 3000)
 }

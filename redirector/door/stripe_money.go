@@ -8,9 +8,7 @@ import (
 	"fairlead/schema"
 )
 
-// stripeMinor turns an amount of Stripe's into minor units of ISO 4217. The two differ for three currencies
-// (https://docs.stripe.com/currencies#special-cases): Stripe writes the króna and the Ugandan shilling with two decimals,
-// which are zero, and the ariary with none. Half a unit is rounded up.
+// stripeMinor turns an amount of Stripe's into minor units of ISO 4217. Half a unit is rounded up.
 func stripeMinor(amount int64, field, code string) (int64, string, error) {
 	code = strings.ToUpper(code)
 	if !schema.KnownCurrency(code) {
@@ -19,13 +17,8 @@ func stripeMinor(amount int64, field, code string) (int64, string, error) {
 	if amount > schema.MaxAmount || amount < -schema.MaxAmount {
 		return 0, "", refuse(track.Unprocessable, "data.object."+field, "%d is more than any sale", amount)
 	}
-	switch code {
-	case "ISK", "UGX":
-		return share(amount, 1, 100), code, nil
-	case "MGA":
-		return amount * 100, code, nil
-	}
-	return amount, code, nil
+	theirs, ours := schema.StripeUnits(code)
+	return share(amount, ours, theirs), code, nil
 }
 
 // share is amount × part / whole, half up, away from zero: exact, whatever the numbers.

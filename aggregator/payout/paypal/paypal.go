@@ -95,8 +95,8 @@ func (p *PayPal) Send(ctx context.Context, o payout.Order) (payout.Outcome, erro
 	return payout.Outcome{State: payout.Sent, Ref: made.BatchHeader.PayoutBatchID}, nil
 }
 
-// again reads what PayPal says against a batch: that there is one of this id, that it will make none, or something that leaves
-// it open.
+// again reads what PayPal says against a batch: that there is one of this id, that it makes none, ever or now, or something that
+// leaves it open.
 func (p *PayPal) again(ctx context.Context, o payout.Order, doing string, err error) (payout.Outcome, error) {
 	var e *paypal.ErrorResponse
 	if !errors.As(err, &e) {
@@ -108,6 +108,9 @@ func (p *PayPal) again(ctx context.Context, o payout.Order, doing string, err er
 			return payout.Outcome{}, fmt.Errorf("%s: PayPal has one of this id and does not say which: %s", doing, plain(e))
 		}
 		return p.batch(ctx, o, batch)
+	}
+	if e.Name == "INSUFFICIENT_FUNDS" {
+		return payout.Outcome{}, fmt.Errorf("%s: %w: %s", doing, payout.ErrNotNow, plain(e))
 	}
 	switch e.Response.StatusCode {
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:

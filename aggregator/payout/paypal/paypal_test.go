@@ -219,7 +219,7 @@ func TestOnlyWhatPayPalWillNeverPayIsRefused(t *testing.T) {
 		return func(w http.ResponseWriter) { fail(w, code, name, nil, "") }
 	}
 	f("a receiver that is none", true, status(400, "VALIDATION_ERROR"))
-	f("no money", true, status(422, "INSUFFICIENT_FUNDS"))
+	f("no money", false, status(422, "INSUFFICIENT_FUNDS"))
 	f("a repeat without a link", false, status(400, "DUPLICATE_REQUEST_ID"))
 	f("a repeat that points elsewhere", false, func(w http.ResponseWriter) {
 		fail(w, 400, "USER_BUSINESS_ERROR", []map[string]string{{"field": "SENDER_BATCH_ID", "issue": "exists"}}, "https://developer.paypal.com/docs")
@@ -228,6 +228,16 @@ func TestOnlyWhatPayPalWillNeverPayIsRefused(t *testing.T) {
 	f("too many", false, status(429, "RATE_LIMIT_REACHED"))
 	f("PayPal's own fault", false, status(500, "INTERNAL_SERVICE_ERROR"))
 	f("something on the way", false, func(w http.ResponseWriter) { w.WriteHeader(400); fmt.Fprint(w, "<html>") })
+}
+
+func TestABalanceThatIsTooLowIsNoRefusal(t *testing.T) {
+	a, p := newAccount(t)
+	a.set(func() {
+		a.answer = func(w http.ResponseWriter) bool { fail(w, 422, "INSUFFICIENT_FUNDS", nil, ""); return true }
+	})
+	if _, err := p.Send(t.Context(), order); !errors.Is(err, payout.ErrNotNow) {
+		t.Errorf("got %v, want ErrNotNow", err)
+	}
 }
 
 func TestAmountsAreWrittenAsPayPalReadsThem(t *testing.T) {

@@ -50,8 +50,12 @@ func group(id payout.PayoutID) string { return "fairlead_" + id.String() }
 
 // Send makes a transfer.
 func (s *Stripe) Send(ctx context.Context, o payout.Order) (payout.Outcome, error) {
+	amount, err := schema.ToStripe(o.Amount, o.Currency)
+	if err != nil {
+		return payout.Outcome{}, fmt.Errorf("make a transfer for payout %s: %w: %w", o.ID, payout.ErrRefused, err)
+	}
 	p := &stripe.TransferCreateParams{
-		Amount:        stripe.Int64(o.Amount),
+		Amount:        stripe.Int64(amount),
 		Currency:      stripe.String(strings.ToLower(o.Currency)),
 		Destination:   stripe.String(o.Destination),
 		Description:   stripe.String(o.Note),
@@ -63,7 +67,7 @@ func (s *Stripe) Send(ctx context.Context, o payout.Order) (payout.Outcome, erro
 	if err != nil {
 		return payout.Outcome{}, said("make a transfer for payout "+o.ID.String(), err)
 	}
-	return outcome(t), nil
+	return outcome(t, o)
 }
 
 // Find looks for the transfer of an order by its group.
@@ -76,27 +80,36 @@ func (s *Stripe) Find(ctx context.Context, o payout.Order) (payout.Outcome, erro
 		if t.Metadata[metaPayout] != o.ID.String() {
 			continue
 		}
-		if t.Amount != o.Amount || !strings.EqualFold(string(t.Currency), o.Currency) {
-			return payout.Outcome{}, fmt.Errorf("transfer %s is for payout %s and over %s, which is over %s: look at it in Stripe's dashboard",
-				t.ID, o.ID, schema.FormatAmount(t.Amount, strings.ToUpper(string(t.Currency))), schema.FormatAmount(o.Amount, o.Currency))
+		if amount, err := schema.ToStripe(o.Amount, o.Currency); err != nil || t.Amount != amount || !strings.EqualFold(string(t.Currency), o.Currency) {
+			return payout.Outcome{}, fmt.Errorf("transfer %s is for payout %s and over %d %s as Stripe counts, which is over %s: look at it in Stripe's dashboard",
+				t.ID, o.ID, t.Amount, t.Currency, schema.FormatAmount(o.Amount, o.Currency))
 		}
-		return outcome(t), nil
+		return outcome(t, o)
 	}
 	return payout.Outcome{}, fmt.Errorf("payout %s: %w", o.ID, payout.ErrUnknown)
 }
 
-// outcome is what a transfer says: the partner has it, or it was taken back whole.
-func outcome(t *stripe.Transfer) payout.Outcome {
-	if t.Reversed {
-		return payout.Outcome{State: payout.Returned, Ref: t.ID, Reason: "the transfer was reversed at Stripe"}
+// outcome is what a transfer says: the partner has it, or it was taken back whole. What was taken back in part is neither, and
+// people decide.
+func outcome(t *stripe.Transfer, o payout.Order) (payout.Outcome, error) {
+	switch {
+	case t.Reversed:
+		return payout.Outcome{State: payout.Returned, Ref: t.ID, Reason: "the transfer was reversed at Stripe"}, nil
+	case t.AmountReversed > 0:
+		return payout.Outcome{}, fmt.Errorf("%d of %d %s (as Stripe counts) of transfer %s for payout %s were reversed: reverse the rest in Stripe's dashboard, which returns the payout, or send the part again there",
+			t.AmountReversed, t.Amount, t.Currency, t.ID, o.ID)
 	}
-	return payout.Outcome{State: payout.Completed, Ref: t.ID}
+	return payout.Outcome{State: payout.Completed, Ref: t.ID}, nil
 }
 
-// said tells whether Stripe refused for good. Of what is wrong with a request (400), with the balance (402) or with the
-// destination (404) nothing was made. A key that may not, a key in use and too many requests can be mended.
+// said tells whether Stripe refused for good. Of what is wrong with a request (400), with the payment (402) or with the
+// destination (404) nothing was made. A key that may not, a key in use and too many requests can be mended, and so can a balance
+// that is too low; Stripe repeats that answer to the same key until it forgets the key, for a day.
 func said(doing string, err error) error {
 	var e *stripe.Error
+	if errors.As(err, &e) && e.Code == stripe.ErrorCodeBalanceInsufficient {
+		return fmt.Errorf("%s: %w: %s", doing, payout.ErrNotNow, plain(err))
+	}
 	if errors.As(err, &e) && e.Type != stripe.ErrorTypeIdempotency {
 		switch e.HTTPStatusCode {
 		case http.StatusBadRequest, http.StatusPaymentRequired, http.StatusNotFound:

@@ -203,7 +203,8 @@ func TestOnlyWhatStripeWillNeverPayIsRefused(t *testing.T) {
 			t.Errorf("%d %s %s: %v; want refused %v", status, kind, code, err, refused)
 		}
 	}
-	f(400, "invalid_request_error", "balance_insufficient", true)
+	f(400, "invalid_request_error", "amount_too_small", true)
+	f(400, "invalid_request_error", "balance_insufficient", false)
 	f(402, "card_error", "", true)
 	f(404, "invalid_request_error", "resource_missing", true)
 	f(400, "idempotency_error", "", false)
@@ -213,6 +214,16 @@ func TestOnlyWhatStripeWillNeverPayIsRefused(t *testing.T) {
 	f(429, "invalid_request_error", "rate_limit", false)
 	f(500, "api_error", "", false)
 	a, s := newAccount(t)
+	a.set(func() {
+		a.refuse = func(w http.ResponseWriter) bool {
+			fail(w, 400, "invalid_request_error", "balance_insufficient", "")
+			return true
+		}
+	})
+	if _, err := s.Send(t.Context(), order); !errors.Is(err, payout.ErrNotNow) {
+		t.Errorf("a balance that is too low: %v, want ErrNotNow", err)
+	}
+	a.set(func() { a.refuse = nil })
 	if _, err := s.Send(t.Context(), order); err != nil {
 		t.Fatal(err)
 	}
@@ -249,5 +260,39 @@ func TestAConnectedAccountIsOpenedOnceAndReadyWhenStripeSaysSo(t *testing.T) {
 	f(true, "active", true)
 	if _, err := s.Ready(t.Context(), "acct_of_others"); err == nil {
 		t.Error("somebody else's account is ready or not")
+	}
+}
+
+func TestATransferIsMadeAndFoundInStripesUnits(t *testing.T) {
+	a, s := newAccount(t)
+	for i, f := range []struct {
+		minor    int64
+		currency string
+		want     int64
+	}{{4900, "MGA", 49}, {49, "ISK", 4900}, {49, "UGX", 4900}, {49, "JPY", 49}} {
+		o := order
+		o.ID, o.Amount, o.Currency = payout.PayoutID{byte(i + 1)}, f.minor, f.currency
+		if _, err := s.Send(t.Context(), o); err != nil || a.made[i]["amount"] != f.want {
+			t.Errorf("%d %s: %v, transfers %+v; want one over %d", f.minor, f.currency, err, a.made, f.want)
+		}
+		if got, err := s.Find(t.Context(), o); err != nil || got.State != payout.Completed {
+			t.Errorf("%d %s: found %+v, %v", f.minor, f.currency, got, err)
+		}
+	}
+	part := order
+	part.ID, part.Amount, part.Currency = payout.PayoutID{99}, 4950, "MGA"
+	if _, err := s.Send(t.Context(), part); !errors.Is(err, payout.ErrRefused) || len(a.made) != 4 {
+		t.Errorf("half an ariary: %v, %d transfers; want it refused", err, len(a.made))
+	}
+}
+
+func TestATransferThatWasReversedInPartIsLeftToPeople(t *testing.T) {
+	a, s := newAccount(t)
+	if _, err := s.Send(t.Context(), order); err != nil {
+		t.Fatal(err)
+	}
+	a.set(func() { a.made[0]["amount_reversed"] = 100 })
+	if got, err := s.Find(t.Context(), order); err == nil || errors.Is(err, payout.ErrUnknown) || errors.Is(err, payout.ErrRefused) {
+		t.Errorf("got %+v, %v; want an error that leaves it to people", got, err)
 	}
 }
