@@ -4,10 +4,10 @@ GO      ?= go
 FLAGS   ?=
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: help deps build run test lint bench chaos clean
+.PHONY: help deps build run test lint bench bench-scale chaos clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # $(call require,PROGRAM:PACKAGE …) installs the Debian packages of programs that are missing, without
 # starting their services, or says what to install by hand.
@@ -54,6 +54,10 @@ bench: deps build ## the benchmarks, nginx and bare fasthttp beside the redirect
 	$(call require,wrk:wrk nginx:nginx-light)
 	$(GO) build -o bin/bench ./cmd/bench
 	bin/bench all --report bin/bench.json
+
+bench-scale: deps bin/.installed ## N clicks of a year (5000000): rebuild, one new minute, reports, audit, sizes, and which goals are met
+	$(GO) build -o bin/bench ./cmd/bench
+	bin/bench scale --rows $(or $(N),5000000) $(FLAGS)
 
 chaos: deps bin/.installed ## the fault tests at full length, and the report of what came of them
 	@report=$$(mktemp); \

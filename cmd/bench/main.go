@@ -8,9 +8,12 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"fairlead/cmd/stores"
 )
 
 func main() {
+	stores.MaybeEngine()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := command().ExecuteContext(ctx); err != nil {
@@ -27,7 +30,7 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(edgeCommand(), allCommand(), bareCommand())
+	root.AddCommand(edgeCommand(), allCommand(), scaleCommand(), bareCommand())
 	return root
 }
 
