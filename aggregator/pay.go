@@ -16,6 +16,7 @@ type paid struct {
 	Carried  int       `json:"carried"`
 	Held     int       `json:"held"`     // approved, and not to be sent by a provider now
 	Problems int       `json:"problems"` // of which nobody knows the outcome
+	Warnings int       `json:"warnings"` // completed, and whether they were returned since is not known
 	Waits    bool      `json:"waits,omitempty"`
 }
 
@@ -26,7 +27,7 @@ func payOut(pay func(context.Context) (payout.Report, error)) func(context.Conte
 		if r.Skipped {
 			return nil, err
 		}
-		did := paid{r.CutOff, len(r.Drafted), len(r.Changed), len(r.Carried), len(r.Held), len(r.Problems), r.Waits}
+		did := paid{r.CutOff, len(r.Drafted), len(r.Changed), len(r.Carried), len(r.Held), len(r.Problems), len(r.Warnings), r.Waits}
 		if err == nil && len(r.Problems) > 0 {
 			err = fmt.Errorf("nobody knows yet what became of %d payouts; the first is %s: %s", len(r.Problems), r.Problems[0].Payout.ID, r.Problems[0].Text)
 		}

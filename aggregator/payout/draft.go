@@ -3,6 +3,7 @@ package payout
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"fairlead/schema"
@@ -109,13 +110,6 @@ func keeps(p Payout, program schema.Program, m Method, taken bool) (reason Carry
 
 // draft drafts what was due by the cut-off: the payout with its list first, then the rows that reserve it.
 func (w *work) draft(cutOff time.Time) error {
-	ran, err := w.Store.Ran(w.ctx, cutOff)
-	if err != nil {
-		return err
-	}
-	if w.report.Ran = ran; ran {
-		return nil
-	}
 	if w.Booked != nil {
 		booked, err := w.Booked(w.ctx)
 		if err != nil {
@@ -130,21 +124,74 @@ func (w *work) draft(cutOff time.Time) error {
 		return err
 	}
 	w.report.Carried = plan.Carried
+	drafted := map[PayoutID]bool{}
 	for _, d := range plan.Drafts {
 		p := d.Payout
 		p.CreatedAt, p.At, p.Actor = w.Now(), w.Now(), w.actor
 		if p, err = w.store(p, d.Parts...); err != nil {
 			return err
 		}
+		drafted[p.ID] = true
 		if err := w.book(p.reckon(d.Parts, nil, w.Now()).missing); err != nil {
 			return err
 		}
-		w.report.Drafted = append(w.report.Drafted, p)
+	}
+	drafts, err := w.Store.Find(w.ctx, Filter{CutOff: cutOff, Statuses: []Status{Draft}})
+	if err != nil {
+		return err
+	}
+	stand, err := w.recheck(drafts)
+	if err != nil {
+		return err
+	}
+	for _, p := range stand {
+		if drafted[p.ID] {
+			w.report.Drafted = append(w.report.Drafted, p)
+		}
 	}
 	if err := w.fence.Check(); err != nil {
 		return err
 	}
 	return w.Store.PutRan(w.ctx, Ran{
-		CutOff: cutOff, At: w.Now(), Actor: w.actor, Drafted: len(plan.Drafts), Carried: plan.Carried, Token: w.fence.Token(),
+		CutOff: cutOff, At: w.Now(), Actor: w.actor, Drafted: len(w.report.Drafted), Carried: w.report.Carried, Token: w.fence.Token(),
 	})
+}
+
+// recheck looks at drafts again once their rewards are reserved, and answers those that stand. Rewards are booked beside payouts:
+// what such a run took out of payable between the plan and the reservation, because of a refund or a review, is missing there now.
+// A draft of such a reward is canceled; what is left of it is in the draft of a later cut-off.
+func (w *work) recheck(drafts []Payout) (stand []Payout, err error) {
+	if len(drafts) == 0 {
+		return nil, nil
+	}
+	balances, err := w.Store.Payable(w.ctx, w.Now(), 0)
+	if err != nil {
+		return nil, err
+	}
+	short := map[schema.RewardID]bool{}
+	affected := map[schema.PartnerID]bool{}
+	for _, b := range balances {
+		for _, part := range b.Parts {
+			if part.Amount < 0 {
+				short[part.Reward], affected[b.Partner] = true, true
+			}
+		}
+	}
+	for _, p := range drafts {
+		if affected[p.Partner] {
+			parts, err := w.Store.Parts(w.ctx, p.ID)
+			if err != nil {
+				return nil, err
+			}
+			if slices.ContainsFunc(parts, func(part Part) bool { return short[part.Reward] }) {
+				if _, err := w.putAs(p, Canceled, "one of its rewards was taken back or put under review while it was drafted", "system"); err != nil {
+					return nil, err
+				}
+				w.report.Carried = append(w.report.Carried, Carry{Partner: p.Partner, Currency: p.Currency, Amount: p.Amount, Reason: CarryDrafted})
+				continue
+			}
+		}
+		stand = append(stand, p)
+	}
+	return stand, nil
 }

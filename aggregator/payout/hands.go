@@ -85,12 +85,30 @@ func (w *work) takesTwo(p Payout) (bool, error) {
 	return p.Currency != program.Currency || p.Amount > w.TwoAbove, err
 }
 
-// approveAll approves the drafts that do not take two.
+// approveAll approves the drafts that do not take two. Those of a cut-off at which a run ended early were not looked at again
+// since they were made.
 func (w *work) approveAll() error {
-	drafts, err := w.Store.Find(w.ctx, Filter{Statuses: []Status{Draft}})
+	found, err := w.Store.Find(w.ctx, Filter{Statuses: []Status{Draft}})
 	if err != nil {
 		return err
 	}
+	var drafts, unchecked []Payout
+	for _, p := range found {
+		ran, err := w.Store.Ran(w.ctx, p.CutOff)
+		if err != nil {
+			return err
+		}
+		if ran {
+			drafts = append(drafts, p)
+		} else {
+			unchecked = append(unchecked, p)
+		}
+	}
+	stand, err := w.recheck(unchecked)
+	if err != nil {
+		return err
+	}
+	drafts = append(drafts, stand...)
 	return w.each(drafts, func(p Payout) error {
 		two, err := w.takesTwo(p)
 		if err != nil || two {

@@ -20,8 +20,8 @@ type Store interface {
 	Put(ctx context.Context, p Payout, parts ...Part) error
 	// Parts returns what a payout pays, by reward.
 	Parts(ctx context.Context, id PayoutID) ([]Part, error)
-	// Payable returns what every partner has in payable of rewards that were due by the cut-off, and of those below zero
-	// whenever they were due; by partner, currency and reward. Partner 0 is all of them.
+	// Payable returns what every partner has in payable of rewards that were due by the cut-off and of which nothing is under
+	// review, and of those below zero whenever they were due; by partner, currency and reward. Partner 0 is all of them.
 	Payable(ctx context.Context, cutOff time.Time, partner schema.PartnerID) ([]Balance, error)
 	// Rows returns the rows of the ledger that a payout booked.
 	Rows(ctx context.Context, id PayoutID) ([]schema.Transfer, error)
@@ -31,6 +31,8 @@ type Store interface {
 	Book(ctx context.Context, rows []schema.Transfer) error
 	// Ran tells whether all was drafted that is to be at a cut-off.
 	Ran(ctx context.Context, cutOff time.Time) (bool, error)
+	// NewestRan is the latest cut-off that this is so of; zero: none is.
+	NewestRan(ctx context.Context) (time.Time, error)
 	// PutRan notes that it was, and what was carried over to the next.
 	PutRan(ctx context.Context, r Ran) error
 }
@@ -114,7 +116,7 @@ type Options struct {
 	ProgramID func(ctx context.Context) (string, error)
 	// Lock does work under the lock of payouts; false: somebody else has it, and nothing was done.
 	Lock func(ctx context.Context, work func(Fence) error) (bool, error)
-	// Booked returns up to when rewards are booked; nothing is drafted at a later cut-off. Nil: up to now.
+	// Booked returns up to when rewards are booked, as Database.Booked does; nothing is drafted at a later cut-off. Nil: up to now.
 	Booked func(ctx context.Context) (time.Time, error)
 	Now    func() time.Time
 
@@ -127,7 +129,7 @@ type Runner struct {
 	opt Options
 
 	mu      sync.Mutex
-	watched time.Time // when completed payouts were last asked for; guarded by mu
+	watchAt time.Time // completed payouts are asked for then; guarded by mu
 }
 
 // New returns a Runner.
@@ -136,14 +138,15 @@ func New(opt Options) *Runner { return &Runner{opt: opt} }
 // Report says what a run did.
 type Report struct {
 	Skipped  bool      `json:"skipped,omitempty"` // somebody else was at work
-	Waits    bool      `json:"waits,omitempty"`   // nothing was drafted: rewards are not booked up to the cut-off yet
-	Ran      bool      `json:"ran,omitempty"`     // everything had been drafted at this cut-off
+	Waits    bool      `json:"waits,omitempty"`   // nothing was drafted: rewards are not booked up to the cut-off yet, or the booking has not looked at what came back
+	Ran      bool      `json:"ran,omitempty"`     // everything had been drafted at this cut-off; by RunDue, also: in its month
 	CutOff   time.Time `json:"cut_off"`
 	Drafted  []Payout  `json:"-"`
 	Changed  []Payout  `json:"-"` // with another status than before, in this order
 	Carried  []Carry   `json:"-"`
 	Held     []Note    `json:"-"`                // what is approved and cannot be sent yet
 	Problems []Note    `json:"-"`                // what nobody knows the outcome of
+	Warnings []Note    `json:"-"`                // what was completed, and whether it was returned since nobody knows
 	Mended   int       `json:"mended,omitempty"` // rows of the ledger that an earlier run had left
 }
 
@@ -156,27 +159,13 @@ type Note struct {
 // ErrFuture says that a cut-off lies in the future.
 var ErrFuture = errors.New("the cut-off has not come yet")
 
-// A completed payout is asked for so long, and so often, in case it is returned.
-const (
-	Watch      = 35 * 24 * time.Hour
-	watchEvery = 24 * time.Hour
-)
-
-// watchDue reports whether it is time to ask for completed payouts, and counts from now on.
-func (r *Runner) watchDue() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := r.opt.Now()
-	if !r.watched.IsZero() && now.Before(r.watched.Add(watchEvery)) {
-		return false
-	}
-	r.watched = now
-	return true
-}
-
 // Run finishes what is open, then drafts what was due by the cut-off, unless that was done, and sends what is approved. It does
 // nothing, and says so, while somebody else is at work. An error is one of the store or the lock; what providers say stands in the report.
-func (r *Runner) Run(ctx context.Context, cutOff time.Time, actor string) (report Report, err error) {
+func (r *Runner) Run(ctx context.Context, cutOff time.Time, actor string) (Report, error) {
+	return r.run(ctx, cutOff, actor, func(w *work) (bool, error) { return w.Store.Ran(w.ctx, cutOff) })
+}
+
+func (r *Runner) run(ctx context.Context, cutOff time.Time, actor string, done func(*work) (bool, error)) (report Report, err error) {
 	if cutOff.After(r.opt.Now()) {
 		return report, fmt.Errorf("draft payouts at %s: %w", cutOff.UTC().Format(time.RFC3339), ErrFuture)
 	}
@@ -186,21 +175,24 @@ func (r *Runner) Run(ctx context.Context, cutOff time.Time, actor string) (repor
 		if err := w.finish(); err != nil {
 			return err
 		}
-		if r.watchDue() {
-			if err := w.watch(); err != nil {
+		ran, err := done(w)
+		if err != nil {
+			return err
+		}
+		if w.report.Ran = ran; !ran {
+			if err := w.draft(cutOff); err != nil {
 				return err
 			}
 		}
-		if err := w.draft(cutOff); err != nil {
-			return err
+		if r.opt.AutoApprove {
+			if err := w.approveAll(); err != nil {
+				return err
+			}
+			if err := w.sendApproved(); err != nil {
+				return err
+			}
 		}
-		if !r.opt.AutoApprove {
-			return nil
-		}
-		if err := w.approveAll(); err != nil {
-			return err
-		}
-		return w.sendApproved()
+		return r.watch(w)
 	})
 	report.Skipped = !held && err == nil
 	return report, err

@@ -85,11 +85,7 @@ func newClockwork(d *deployment, set *metrics.Set, log *slog.Logger) (*aggregato
 		Sender:        sender(d),
 		ClaimArrived:  d.Directory.ClaimArrived,
 		Pay: func(ctx context.Context) (payout.Report, error) {
-			p, err := d.Directory.Program(ctx)
-			if err != nil {
-				return payout.Report{}, err
-			}
-			return pays.Run(ctx, payout.CutOff(p, time.Now()), string(directory.System))
+			return pays.RunDue(ctx, string(directory.System))
 		},
 	})
 	if err != nil {

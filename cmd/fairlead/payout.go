@@ -154,6 +154,7 @@ type payoutRunJSON struct {
 	Changed  []payoutJSON   `json:"changed,omitempty"`
 	Held     []payoutJSON   `json:"held,omitempty"`
 	Problems []payoutJSON   `json:"problems,omitempty"`
+	Warnings []payoutJSON   `json:"warnings,omitempty"`
 	Carried  []payout.Carry `json:"carried"`
 }
 
@@ -168,7 +169,7 @@ func printRun(c *cobra.Command, a printer, r payoutRunJSON) error {
 	for _, part := range []struct {
 		title   string
 		payouts []payoutJSON
-	}{{"Drafted", r.Drafted}, {"Changed", r.Changed}, {"Approved, and not sent", r.Held}, {"Nobody knows what became of these; the next run asks again", r.Problems}} {
+	}{{"Drafted", r.Drafted}, {"Changed", r.Changed}, {"Approved, and not sent", r.Held}, {"Nobody knows what became of these; the next run asks again", r.Problems}, {"Completed, and nobody knows whether they came back since", r.Warnings}} {
 		if len(part.payouts) == 0 {
 			continue
 		}
@@ -226,7 +227,7 @@ func payoutRun(open opener) *cobra.Command {
 			}
 			return printRun(c, a, payoutRunJSON{
 				CutOff: at, Done: report.Ran, Drafted: payoutsOf(report.Drafted), Changed: payoutsOf(report.Changed), Held: notesOf(report.Held),
-				Problems: notesOf(report.Problems), Carried: report.Carried,
+				Problems: notesOf(report.Problems), Warnings: notesOf(report.Warnings), Carried: report.Carried,
 			})
 		}),
 	}

@@ -118,7 +118,7 @@ type reward struct {
 // Payable reckons balances from the ledger.
 func (s *Store) Payable(_ context.Context, cutOff time.Time, partner schema.PartnerID) ([]payout.Balance, error) {
 	parts := map[reward]payout.Part{}
-	due := map[reward]schema.Transfer{}
+	due, review := map[reward]schema.Transfer{}, map[reward]int64{}
 	for _, t := range s.Ledger() {
 		if partner != 0 && t.Partner != partner {
 			continue
@@ -127,7 +127,9 @@ func (s *Store) Payable(_ context.Context, cutOff time.Time, partner schema.Part
 		p := parts[k]
 		p.Reward = t.Reward
 		p.Rule, p.Conversion = cmp.Or(t.Rule, p.Rule), cmp.Or(t.Conversion, p.Conversion)
-		p.Amount += schema.Balances([]schema.Transfer{t})[schema.AccountPayable]
+		moved := schema.Balances([]schema.Transfer{t})
+		p.Amount += moved[schema.AccountPayable]
+		review[k] += moved[schema.AccountReview]
 		parts[k] = p
 		if t.DueAt != 0 && t.BookedAt >= due[k].BookedAt {
 			due[k] = t
@@ -138,7 +140,7 @@ func (s *Store) Payable(_ context.Context, cutOff time.Time, partner schema.Part
 		return cmp.Or(cmp.Compare(a.partner, b.partner), cmp.Compare(a.currency, b.currency), bytes.Compare(a.id[:], b.id[:]))
 	}) {
 		p := parts[k]
-		if p.Amount == 0 || p.Amount > 0 && due[k].DueAt > cutOff.UnixMilli() {
+		if p.Amount == 0 || p.Amount > 0 && (due[k].DueAt > cutOff.UnixMilli() || review[k] != 0) {
 			continue
 		}
 		if n := len(out); n == 0 || out[n-1].Partner != k.partner || out[n-1].Currency != k.currency {
@@ -190,6 +192,18 @@ func (s *Store) Ran(_ context.Context, cutOff time.Time) (bool, error) {
 	defer s.mu.Unlock()
 	_, ok := s.ran[cutOff.UnixMilli()]
 	return ok, nil
+}
+
+// NewestRan is the latest that is.
+func (s *Store) NewestRan(context.Context) (newest time.Time, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.ran {
+		if r.CutOff.After(newest) {
+			newest = r.CutOff
+		}
+	}
+	return newest, nil
 }
 
 // PutRan notes that it is.
