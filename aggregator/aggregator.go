@@ -116,7 +116,7 @@ func (a *Aggregator) table() []*job {
 	rewards := book.New(book.Options{ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Logger: opt.Logger, Now: opt.Now})
 	earned := rewarddays.New(rewarddays.Options{ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Logger: opt.Logger})
 	counters := live.New(live.Options{ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Logger: opt.Logger, Now: opt.Now})
-	check := verify.New(verify.Options{ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Rollup: rollups, Attribute: credits, RewardDays: earned, Logger: opt.Logger, Now: opt.Now})
+	check := verify.New(verify.Options{ClickHouse: opt.ClickHouse, Redis: opt.Redis, Keys: opt.Keys, Rollup: rollups, Attribute: credits, Book: rewards, RewardDays: earned, Logger: opt.Logger, Now: opt.Now})
 	jobs := []*job{
 		{name: JobHeal, spec: "@every 10s", atStart: true, limit: time.Hour, run: heal(opt.HealDirectory, counters)},
 		{name: JobRollup, spec: "* * * * *", atStart: true, limit: time.Hour, run: rollUp(rollups)},

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"fairlead/aggregator/attribute"
+	"fairlead/aggregator/book"
+	"fairlead/aggregator/rewarddays"
 	"fairlead/aggregator/rollup"
 	"fairlead/schema"
 	"fairlead/schema/directory"
@@ -21,8 +23,10 @@ func TestTheDirectoryThatItsWriterWroteIsRight(t *testing.T) {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	d := directory.New(w.CH, w.Redis, directory.Options{Keys: w.Keys, Logger: log, CompareEvery: time.Nanosecond})
 	v := New(Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log, Patience: time.Millisecond,
-		Rollup:    rollup.New(rollup.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log}),
-		Attribute: attribute.New(attribute.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log})})
+		Rollup:     rollup.New(rollup.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log}),
+		Attribute:  attribute.New(attribute.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log}),
+		Book:       book.New(book.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log}),
+		RewardDays: rewarddays.New(rewarddays.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log})})
 	must := func(err error) {
 		t.Helper()
 		if err != nil {

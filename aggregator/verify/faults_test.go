@@ -222,8 +222,9 @@ func TestEveryFaultIsFound(t *testing.T) {
 	chaostest.Report(t, "%d kinds of faults in the stores, each found by verify", planted)
 }
 
-func mustFind(t *testing.T, all []fault) {
-	w := newWorld(t)
+func mustFind(t *testing.T, all []fault) { mustFindIn(t, newWorld(t), all) }
+
+func mustFindIn(t *testing.T, w *world, all []fault) {
 	for _, f := range all {
 		f.damage(w)
 	}

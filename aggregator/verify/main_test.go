@@ -12,6 +12,7 @@ import (
 
 	"fairlead/aggregator/aggregatortest"
 	"fairlead/aggregator/attribute"
+	"fairlead/aggregator/book"
 	"fairlead/aggregator/live"
 	"fairlead/aggregator/rewarddays"
 	"fairlead/aggregator/rollup"
@@ -35,6 +36,8 @@ type world struct {
 	*aggregatortest.World
 	rollup    *rollup.Rollup
 	attribute *attribute.Attribute
+	book      *book.Book
+	days      *rewarddays.RewardDays
 	live      *live.Live
 	verify    *Verify
 	rng       *rand.Rand
@@ -57,7 +60,12 @@ func newWorld(t testing.TB) *world {
 	w.rollup = rollup.New(rollup.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log})
 	w.attribute = attribute.New(attribute.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log, Settle: time.Nanosecond})
 	w.live = live.New(live.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log, Now: now})
-	w.verify = New(Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Rollup: w.rollup, Attribute: w.attribute, RewardDays: rewarddays.New(rewarddays.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log}), Logger: log, Now: now, Patience: 20 * time.Millisecond})
+	w.book = book.New(book.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log, Now: now})
+	w.days = rewarddays.New(rewarddays.Options{ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Logger: log})
+	w.verify = New(Options{
+		ClickHouse: w.CH, Redis: w.Redis, Keys: w.Keys, Rollup: w.rollup, Attribute: w.attribute, Book: w.book, RewardDays: w.days,
+		Logger: log, Now: now, Patience: 20 * time.Millisecond,
+	})
 	w.Entry(schema.KindProgram, 1, program)
 	w.directory(t)
 	w.Ship("a", w.hits(400, 80)...)
@@ -76,6 +84,12 @@ func (w *world) derive(t testing.TB) {
 		t.Fatal(err)
 	}
 	if _, err := w.attribute.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.book.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.days.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.live.Check(t.Context()); err != nil {
@@ -129,7 +143,10 @@ func reports(n, days int) []schema.Conversion {
 }
 
 // program is the program's entry.
-const program = `{"name":"Test","zone":"America/Toronto","currency":"USD","window_days":90,"touch":"last"}`
+const program = `{"name":"Test","zone":"America/Toronto","currency":"USD","window_days":90,"touch":"last","hold_days":10}`
+
+// rule is what partners earn: a tenth of every sale.
+const rule = `{"id":1,"name":"A tenth","event":"sale","percent":1000,"from":20260101}`
 
 // directory writes entries of each kind, to ClickHouse and to Redis.
 func (w *world) directory(t testing.TB) {
@@ -142,6 +159,7 @@ func (w *world) directory(t testing.TB) {
 	}
 	w.entry(schema.KindClickKey, 1, `{"id":1,"key":"secret"}`)
 	w.entry(schema.KindNode, 77, `{"node":"gone","retired":"2026-01-01T00:00:00Z"}`, "node:gone")
+	w.entry(schema.KindRule, 1, rule)
 	pipe := w.Redis.Pipeline()
 	for _, e := range w.dir {
 		id := fmt.Sprint(e.id)

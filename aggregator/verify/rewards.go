@@ -16,8 +16,6 @@ var (
 	rewardMonthsSQL string
 	//go:embed queries/reward_days.sql
 	rewardDaysSQL string
-	//go:embed queries/ledger.sql
-	ledgerSQL string
 	//go:embed queries/payouts.sql
 	payoutsSQL string
 )
@@ -32,8 +30,11 @@ const (
 // rewardNames are the figures of rewards in the order of the question's arrays. Amounts are in minor units.
 var rewardNames = [...]string{"paid", "holding", "payable", "processing", "review", "rewards"}
 
+// reckoningParts is in how many parts the progress of reckoning every reward is told.
+const reckoningParts = 10
+
 // moneyParts is how many parts of the progress are about money, beside the months of rewards.
-const moneyParts = 2
+const moneyParts = reckoningParts + 2
 
 // rewardMonths returns the program-months in which rewards were earned, or have figures.
 func (r *run) rewardMonths() ([]schema.Month, error) {
@@ -52,8 +53,11 @@ func (r *run) rewardMonths() ([]schema.Month, error) {
 	return r.inScope(found), nil
 }
 
-// money looks at the ledger, holds payouts against it, and then the days of rewards.
+// money reckons the ledger, looks it over, holds payouts against it, and then the days of rewards.
 func (r *run) money(months []schema.Month) error {
+	if err := r.earned(); err != nil {
+		return err
+	}
 	r.next("ledger")
 	if err := r.again(r.ledgerDoubts); err != nil {
 		return err
@@ -88,34 +92,6 @@ func (r *run) again(look func() ([]doubt, error)) error {
 		r.wait()
 		r.sumRewards()
 	}
-}
-
-// ledgerDoubts are rewards whose rows cannot all be: of two partners or two currencies, or paid beyond what was given.
-func (r *run) ledgerDoubts() ([]doubt, error) {
-	var found []struct {
-		Reward     string   `ch:"reward"`
-		Partners   []uint32 `ch:"partners"`
-		Currencies []string `ch:"currencies"`
-		Given      int64    `ch:"given"`
-		Out        int64    `ch:"out"`
-	}
-	if err := r.ClickHouse.Select(r.named("ledger", nil), &found, ledgerSQL); err != nil {
-		return nil, fmt.Errorf("look the ledger over: %w", err)
-	}
-	var doubts []doubt
-	for _, f := range found {
-		d := doubt{what: Ledger, key: "reward " + f.Reward}
-		switch {
-		case len(f.Partners) > 1:
-			d.want, d.got = "one partner", fmt.Sprintf("partners %d", f.Partners)
-		case len(f.Currencies) > 1:
-			d.want, d.got = "one currency", strings.Join(f.Currencies, ", ")
-		default:
-			d.want, d.got = fmt.Sprintf("0 to %d paid and processing: what was ever given", f.Given), fmt.Sprint(f.Out)
-		}
-		doubts = append(doubts, d)
-	}
-	return doubts, nil
 }
 
 // payoutDoubts are payouts whose rows in the ledger are not what their list and their status say.

@@ -8,7 +8,8 @@
 //   - the rollups by link and day, partner and day, partner and month, and the breakdowns: the figures that the facts have;
 //   - the attributions: every report is decided anew, and each decision is held against that which stands;
 //   - the sales by partner, link and day: the figures that the attributions have;
-//   - the ledger: no reward is of two partners or currencies, nor paid beyond what was ever given for it;
+//   - the ledger: every reward is reckoned anew from decisions, rules and entries by hand, and each of its accounts held
+//     against what stands; none is for nothing, of two partners or currencies, or paid beyond what was ever given for it;
 //   - payouts: their lists add up to their amounts, and the ledger has what their status says;
 //   - the days of rewards: the sums that the ledger has;
 //   - the live counters in Redis: the clicks up to the position of each node;
@@ -21,14 +22,15 @@
 // them, and where both are the same it must be that. What differs is looked at again, and only what
 // differs twice is a difference. A day or counter on which hits were landing every time is listed as
 // not compared, with the reason: it is neither right nor wrong, and another run will tell. So are the decisions on
-// reports of a customer of whom others have just landed.
+// reports of a customer of whom others have just landed, and rewards that are just being booked.
 //
 // # Limits
 //
 // Of a hit's columns those are checked that figures or checksums depend on: node, seq, time, partner,
 // link, verdict, visitor, click tag, and what breakdowns tell apart; of a conversion's node, seq, time of receipt, record hash, and what decisions depend
 // on. Of more than a thousand differences the rest is only counted, and where decisions on a million reports differ, most of
-// them are told by the blocks that hold them. With Since, decisions on what occurred before it are taken as they come out.
+// them are told by the blocks that hold them. With Since, decisions on what occurred before it are taken
+// as they come out, and rewards that were earned before it are only looked over.
 package verify
 
 import (
@@ -42,6 +44,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"fairlead/aggregator/attribute"
+	"fairlead/aggregator/book"
 	"fairlead/aggregator/rewarddays"
 	"fairlead/aggregator/rollup"
 	"fairlead/schema"
@@ -55,6 +58,7 @@ type Options struct {
 	Keys       schema.Keys
 	Rollup     *rollup.Rollup         // rolls up what is pending before it is compared
 	Attribute  *attribute.Attribute   // attributes what is pending before it is compared
+	Book       *book.Book             // books what is pending before it is compared
 	RewardDays *rewarddays.RewardDays // sums what is pending before it is compared
 	Logger     *slog.Logger
 	Now        func() time.Time // time.Now when nil
@@ -89,6 +93,7 @@ type Report struct {
 	Clicks       uint64         `json:"clicks"`
 	Conversions  uint64         `json:"conversions"`
 	Attributions uint64         `json:"attributions"` // decisions that were compared
+	Rewards      uint64         `json:"rewards"`      // likewise
 	Gaps         uint64         `json:"gaps"`         // numbers that are missing without a reason
 	Explained    uint64         `json:"explained"`    // numbers that are missing, with a reason in gaps
 	Doubles      uint64         `json:"doubles"`      // rows that are one too many

@@ -26,8 +26,8 @@ func verifyCommand(open opener) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Recount everything from the facts and print what differs; exit 1 if anything does",
-		Long: "Recounts clicks, conversions and figures from the facts, checks that every sequence runs without a gap or a double, and\n" +
-			"compares what stands in Redis. Exit code 1 means that something differs.",
+		Long: "Recounts clicks, conversions, rewards and figures from the facts, checks that every sequence runs without a gap or a double,\n" +
+			"holds payouts against the ledger, and compares what stands in Redis. Exit code 1 means that something differs.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			month, err := parseMonth(since)
@@ -70,7 +70,7 @@ func verifyCommand(open opener) *cobra.Command {
 
 func newVerify(d *deployment) *verify.Verify {
 	return verify.New(verify.Options{
-		ClickHouse: d.CH, Redis: d.Redis, Keys: d.Keys, Rollup: newRollup(d), Attribute: newAttribute(d), RewardDays: newRewardDays(d), Logger: logger(d.Config.Log, io.Discard),
+		ClickHouse: d.CH, Redis: d.Redis, Keys: d.Keys, Rollup: newRollup(d), Attribute: newAttribute(d), Book: newBook(d), RewardDays: newRewardDays(d), Logger: logger(d.Config.Log, io.Discard),
 	})
 }
 
