@@ -121,6 +121,7 @@ func (w *world) rest(d dice) {
 		}
 		w.book(d)
 		w.run(d, w.time(), true)
+		w.lookAfter(d)
 		for {
 			drafts, _ := w.books.Find(context.Background(), payout.Filter{Statuses: []payout.Status{payout.Draft}})
 			if len(drafts) == 0 || w.err != nil {
@@ -141,6 +142,24 @@ func (w *world) rest(d dice) {
 	}
 	if w.err == nil {
 		w.everybodyIsPaid()
+	}
+}
+
+// lookAfter is what people do with payouts whose second try was refused: they look whether the provider has made the first.
+func (w *world) lookAfter(d dice) {
+	open, _ := w.books.Find(context.Background(), payout.Filter{Statuses: []payout.Status{payout.Processing}})
+	for _, p := range open {
+		if !w.refused[p.ID] || w.outcome(w.providers[p.To.By], payout.Order{ID: p.ID}) != "" {
+			continue
+		}
+		w.work(d, "people say that payout "+p.ID.String()[:6]+" was never paid", true, func(r *payout.Runner) error {
+			_, err := r.Mark(context.Background(), p.ID, payout.Failed, ann, "the provider has none", true)
+			return err
+		}, func(err error) {
+			if err != nil {
+				w.fail("a payout run fails", "%v", err)
+			}
+		})
 	}
 }
 
