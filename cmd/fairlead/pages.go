@@ -39,6 +39,10 @@ func openPages(d *deployment, o *ops, log *slog.Logger) (func(context.Context) e
 	if err != nil {
 		return nil, err
 	}
+	statements, err := payoutStatements(d)
+	if err != nil {
+		return nil, err
+	}
 	opt := dashboard.Options{
 		ClickHouse:     d.CH,
 		Redis:          d.Redis,
@@ -47,6 +51,7 @@ func openPages(d *deployment, o *ops, log *slog.Logger) (func(context.Context) e
 		PublicURL:      d.DashboardURL,
 		RedirectorURL:  d.RedirectorURL,
 		TrustedProxies: proxies,
+		Statements:     statementsForPages{statements},
 		Logger:         log,
 		Metrics:        o.Metrics,
 	}

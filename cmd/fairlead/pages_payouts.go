@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"io"
 
+	"fairlead/aggregator/payout"
 	"fairlead/aggregator/payout/stripe"
 	"fairlead/schema"
 	"fairlead/schema/directory"
@@ -25,4 +27,19 @@ func (s stripeForPages) Ask(ctx context.Context, account string) error {
 	}
 	_, err = s.d.Directory.StripeChanged(ctx, account, ready)
 	return err
+}
+
+// statementsForPages writes statements for the dashboard.
+type statementsForPages struct{ payout.Statements }
+
+// WriteStatement writes the statement of a payout.
+func (s statementsForPages) WriteStatement(ctx context.Context, out io.Writer, id schema.PayoutID, csv bool) error {
+	said, err := s.Statement(ctx, id)
+	if err != nil {
+		return err
+	}
+	if csv {
+		return said.WriteCSV(out)
+	}
+	return said.WriteHTML(out)
 }
