@@ -94,4 +94,5 @@ func TestAFillThatIsCutShortIsTakenUpAgain(t *testing.T) {
 	f("reported clicks that nobody made", `SELECT count() FROM fairlead.conversions
 		WHERE click_state = 'genuine' AND (click_id, link_id) NOT IN (SELECT click_id, link_id FROM fairlead.clicks WHERE verdict = 'valid')`, 0)
 	f("conversions of another key", fmt.Sprintf("SELECT countIf(key_id != %d) FROM fairlead.conversions", state.KeyID), 0)
+	t.Run("the year that a partner reads of it is what a question by hand says", func(t *testing.T) { mustReport(t, conn, rdb, d, state) })
 }
