@@ -4,7 +4,8 @@
 //
 // What every reward should amount to is a pure function (package reward). A run looks for what has changed since the last
 // one that finished: decisions of attributions, rules, the program's settings, partners' groups and opening balances, entries by
-// hand, and holds that are over by now. Whatever is touched is reckoned anew with all decisions of its customers, and the rows
+// hand, holds that are over by now, and what payouts that came to nothing gave back: a review that began meanwhile found nothing
+// that it could take out of payable. Whatever is touched is reckoned anew with all decisions of its customers, and the rows
 // that are missing are appended to the ledger, where nothing is ever changed. A repeat adds nothing. A crash at any point leaves
 // a ledger that is right, only older, and the next run does what was not finished. Tests never earn. History that was imported
 // counts as any sale does: the day from which a rule holds decides whether it earns. What a partner was owed when the program
@@ -22,11 +23,16 @@
 // As attribution's do: a lock, a token in every row, and a staging table through which rows go into the ledger and that the next
 // run drops, so that a run which slept longer than its lock lives has nothing left to book.
 //
+// Payouts write the ledger with tokens of their own, and may be writing: of the rows by which they give something back a run
+// remembers the highest token and how many rows carry it. A payout is not drafted before a run has looked at all of them, and at
+// every hold that was over by its cut-off: so a run that finds nothing to do says now and then up to when it has looked.
+//
 // # Limits
 //
 // All decisions of one customer, and all entries by hand, are held in memory. A row keeps the moment that was known when it was
 // booked: where an earlier report of the same sale, with another moment, lands after that, only the money follows it. Two customers whom the merchant and a tracker
-// call by the same text are one here.
+// call by the same text are one here. What a run of payouts gives back after it had lost its lock, and another one gave something
+// back meanwhile, is found by the next change of its customer, and by a rebuild.
 package book
 
 import (
@@ -162,6 +168,7 @@ type run struct {
 	now    time.Time // by which holds are over or not
 	state  state
 	to     uint64 // token of the last run of attribution that finished: decisions with a higher one are being written
+	freed  uint64 // from which token on the rows by which payouts gave something back are new
 	inputs *inputs
 	rows   []schema.Transfer // to be booked
 	report Report

@@ -89,22 +89,24 @@ func (r *run) find(f *found, what, condition string, values map[string]string, t
 	return nil
 }
 
-// findRewards adds the rewards whose hold is over by now, and those of which a run that was cut short booked something. It
-// answers the conversions that they are for.
+// findRewards adds the rewards whose hold is over by now, those of which a run that was cut short booked something, and those that
+// payouts gave back: while they were in a payout a review may have begun. It answers the conversions that they are for.
 func (r *run) findRewards(f *found, now state) (map[string]bool, error) {
 	values := map[string]string{
-		"done": strconv.FormatUint(r.state.Token, 10), "from": clickhouse.Instant(r.state.DueTo), "to": clickhouse.Instant(now.DueTo), "most": strconv.Itoa(r.much + 1),
+		"done": strconv.FormatUint(r.state.Token, 10),
+		"from": clickhouse.Instant(r.state.DueTo), "to": clickhouse.Instant(now.DueTo),
+		"freed": strconv.FormatUint(r.freed, 10), "most": strconv.Itoa(r.much + 1),
 	}
-	rows, err := r.ClickHouse.Query(r.named("holds that are over", values), touchedRewardsSQL)
+	rows, err := r.ClickHouse.Query(r.named("rewards to look at", values), touchedRewardsSQL)
 	if err != nil {
-		return nil, fmt.Errorf("look for holds that are over: %w", err)
+		return nil, fmt.Errorf("look for holds that are over, and rewards that payouts gave back: %w", err)
 	}
 	defer rows.Close()
 	conversions := map[string]bool{}
 	for rows.Next() {
 		var id, conversion string
 		if err := rows.Scan(&id, &conversion); err != nil {
-			return nil, fmt.Errorf("look for holds that are over: %w", err)
+			return nil, fmt.Errorf("look for holds that are over, and rewards that payouts gave back: %w", err)
 		}
 		if conversion != "" {
 			conversions[conversion] = true
@@ -114,7 +116,7 @@ func (r *run) findRewards(f *found, now state) (map[string]bool, error) {
 	}
 	f.much = f.much || len(conversions)+len(f.rewards) > r.much
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("look for holds that are over: %w", err)
+		return nil, fmt.Errorf("look for holds that are over, and rewards that payouts gave back: %w", err)
 	}
 	return conversions, nil
 }

@@ -226,7 +226,7 @@ func (d Database) Payable(ctx context.Context, cutOff time.Time, partner schema.
 	rows, err := d.ClickHouse.Query(d.asking(ctx, "payable", map[string]string{"cut_off": clickhouse.Instant(cutOff), "partner": partner.String()}),
 		`SELECT partner_id, currency, reward_id, payable, rule_id, conversion_id
 FROM fairlead.rewards
-WHERE payable != 0 AND (payable < 0 OR due_at <= {cut_off:DateTime64(3, 'UTC')}) AND ({partner:UInt32} = 0 OR partner_id = {partner:UInt32})
+WHERE payable != 0 AND (payable < 0 OR review = 0 AND due_at <= {cut_off:DateTime64(3, 'UTC')}) AND ({partner:UInt32} = 0 OR partner_id = {partner:UInt32})
 ORDER BY partner_id, currency, reward_id`)
 	if err != nil {
 		return nil, fmt.Errorf("read what is payable: %w", err)

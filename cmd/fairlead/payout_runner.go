@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"fairlead/aggregator/payout"
 	"fairlead/aggregator/payout/paypal"
 	"fairlead/aggregator/payout/stripe"
 	"fairlead/schema"
-	"fairlead/schema/clickhouse"
 	"fairlead/schema/directory"
 )
 
@@ -48,19 +46,10 @@ func payoutRunner(d *deployment) (*payout.Runner, error) {
 			return key.ProgramID(), err
 		},
 		Lock:        payout.Lock(d.Redis, d.Keys),
-		Booked:      func(ctx context.Context) (time.Time, error) { return rewardsBookedTo(ctx, d) },
+		Booked:      store.Booked,
 		Now:         time.Now,
 		AutoApprove: c.AutoApprove, TwoAbove: c.TwoApprovalsAbove,
 	}), nil
-}
-
-// rewardsBookedTo is up to when the holds that ended are released in the ledger; 1970: nothing was booked.
-func rewardsBookedTo(ctx context.Context, d *deployment) (at time.Time, err error) {
-	err = d.CH.QueryRow(clickhouse.Named(ctx, "payout: rewards booked to", nil), "SELECT max(due_to) FROM fairlead.reward_state FINAL").Scan(&at)
-	if err != nil {
-		return at, fmt.Errorf("ask up to when rewards are booked: %w", err)
-	}
-	return at, nil
 }
 
 // payoutMethods are those of the directory.
