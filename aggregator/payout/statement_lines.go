@@ -32,7 +32,7 @@ func (p Payout) lines(part Part, booked []schema.Transfer, from origin, zone *ti
 		first = upTo(changes, settled, last)
 	}
 	end := upTo(changes, settled+part.Amount, p.CreatedAt.UnixMilli())
-	if first < 0 || end <= first {
+	if first < 0 || end <= first || amountOf(changes[first:end]) != part.Amount {
 		return []Line{{At: earned, Link: from.link, What: from.word(part, booked), Note: "what is left of it", Amount: part.Amount}}
 	}
 	var out []Line
@@ -62,6 +62,13 @@ func upTo(changes []schema.Transfer, amount, by int64) int {
 		}
 		sum += changed(changes[i])
 	}
+}
+
+func amountOf(changes []schema.Transfer) (sum int64) {
+	for _, t := range changes {
+		sum += changed(t)
+	}
+	return sum
 }
 
 // changed is what a row adds to what its reward amounts to; 0: it only moves it.
