@@ -1,6 +1,7 @@
 package payout
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -20,6 +21,9 @@ func WriteBank(out io.Writer, payouts []Payout) error {
 		return err
 	}
 	for _, p := range payouts {
+		if err := p.To.Unread(); err != nil {
+			return fmt.Errorf("payout %s: %w", p.ID, err)
+		}
 		b := p.To.Payee.Bank
 		if err := c.Row(p.Ref, p.ID.String(), b.Holder, b.Account, b.BIC, major(p.Amount, p.Currency), p.Currency, p.order().Note); err != nil {
 			return err
@@ -37,6 +41,9 @@ func WriteYear(out io.Writer, payouts []Payout, merchant Party, zone *time.Locat
 	}
 	day := func(t time.Time) string { return dayIn(zone, t) }
 	for _, p := range payouts {
+		if err := p.To.Unread(); err != nil {
+			return fmt.Errorf("payout %s: %w", p.ID, err)
+		}
 		to := p.To.Payee
 		err := c.Row(p.ID.String(), merchant.Name, merchant.Address, merchant.TaxID, p.Partner.String(), to.LegalName, to.Address, to.TaxID, string(p.To.By), p.Ref, string(p.Status),
 			day(p.CreatedAt), day(p.SentAt), day(p.CompletedAt), major(p.Amount, p.Currency), p.Currency, day(p.CutOff))

@@ -77,6 +77,9 @@ func (s Statements) Statement(ctx context.Context, id PayoutID) (Statement, erro
 
 // partner is who is paid: as it was when the payout was sent, where that is known, else as it is now.
 func (s Statements) partner(ctx context.Context, p Payout) (Party, error) {
+	if err := p.To.Unread(); err != nil {
+		return Party{}, fmt.Errorf("payout %s: %w", p.ID, err)
+	}
 	payee := p.To.Payee
 	if payee.LegalName == "" && payee.Address == "" && payee.TaxID == "" {
 		m, err := s.Directory.PayoutMethod(ctx, p.Partner)
