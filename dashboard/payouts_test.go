@@ -253,9 +253,9 @@ func TestAPartnerGoesToStripeWithThePasswordAndComesBack(t *testing.T) {
 		t.Errorf("Stripe knows enough: %d", res.status)
 	}
 	for range perAccount.Burst {
-		res = v.do("POST", "/payouts/stripe", url.Values{"password": {"guess"}})
+		v.do("POST", "/payouts/stripe", url.Values{"password": {"guess"}})
 	}
-	if res = v.do("POST", "/payouts/stripe", url.Values{"password": {password}}); res.status != http.StatusTooManyRequests {
+	if res := v.do("POST", "/payouts/stripe", url.Values{"password": {password}}); res.status != http.StatusTooManyRequests {
 		t.Errorf("after %d wrong passwords: %d", perAccount.Burst, res.status)
 	}
 }
