@@ -11,6 +11,7 @@ import (
 
 	"fairlead/aggregator/aggregatortest"
 	"fairlead/aggregator/lock"
+	"fairlead/cmd/chaostest"
 	"fairlead/schema"
 )
 
@@ -187,7 +188,7 @@ func TestWithoutRedisTheFactsAreJudged(t *testing.T) {
 func TestAGapWithAReasonIsNone(t *testing.T) {
 	w := newWorld(t)
 	w.Exec("ALTER TABLE fairlead.clicks DELETE WHERE node = 'a' AND seq BETWEEN 11 AND 20 SETTINGS mutations_sync = 1")
-	for _, c := range []struct {
+	for i, c := range []struct {
 		from, to         int
 		gaps, explained  uint64
 		firstUnexplained string
@@ -200,6 +201,9 @@ func TestAGapWithAReasonIsNone(t *testing.T) {
 		{13, 5_000_000_000, 0, 10, "none"}, // beyond what was shipped
 	} {
 		w.Exec("INSERT INTO fairlead.gaps (node, from_seq, to_seq, reason) VALUES ('a', ?, ?, 'test')", c.from, c.to)
+		if i%2 == 0 && !chaostest.Full() { // in the short form after every other
+			continue
+		}
 		report := w.mustVerify(t, Scope{})
 		if report.Gaps != c.gaps || report.Explained != c.explained {
 			t.Errorf("a reason for %d to %d: %d gaps and %d explained, want %d and %d", c.from, c.to, report.Gaps, report.Explained, c.gaps, c.explained)

@@ -38,7 +38,8 @@ func TestWhatIsRightIsFoundRight(t *testing.T) {
 func TestAnEmptyDeploymentIsRight(t *testing.T) {
 	w := newWorld(t)
 	for _, table := range []string{"clicks", "conversions", "shipments", "nodes", "link_days", "partner_days", "partner_months", "rollup_log", "rollup_nodes",
-		"attributions", "sale_days", "sale_months", "attribution_log", "attribution_nodes"} {
+		"attributions", "sale_days", "sale_months", "attribution_log", "attribution_nodes", "breakdown_days", "breakdown_months",
+		"ledger", "reward_holds", "reward_days", "reward_months", "payouts", "payout_cut_offs"} {
 		w.Exec("TRUNCATE TABLE fairlead." + table)
 	}
 	if _, err := w.live.Rebuild(t.Context()); err != nil {
