@@ -114,7 +114,7 @@ func TestWhatADeploymentExports(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	cert, key := writePair(t)
-	m.env = []string{"FAIRLEAD_REDIRECTOR_TLS_CERT=" + cert, "FAIRLEAD_REDIRECTOR_TLS_KEY=" + key}
+	m.env = []string{"FAIRLEAD_REDIRECTOR_TLS_CERT=" + cert, "FAIRLEAD_REDIRECTOR_TLS_KEY=" + key, "FAIRLEAD_AGGREGATOR_JOBS_PAYOUT=@every 5s"}
 	m.start()
 	if r := fairlead(t, m.args("aggregator", "--once", "verify", "--ops-listen", "127.0.0.1:0")...); r.code != 0 {
 		t.Fatalf("verify: %s", r.stderr)
