@@ -4,7 +4,7 @@ package rewards
 
 import (
 	"context"
-	"embed"
+	_ "embed"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,17 +16,27 @@ import (
 	"fairlead/schema/clickhouse"
 )
 
-//go:embed queries/*.sql
-var queries embed.FS
+var (
+	//go:embed queries/rewards.sql
+	rewardsSQL string
+	//go:embed queries/settled.sql
+	settledSQL string
+)
 
-// sql returns the query of a file.
-func sql(name string) string {
-	text, err := queries.ReadFile("queries/" + name + ".sql")
-	if err != nil {
-		panic("BUG: " + err.Error())
-	}
-	return string(text)
+// Which rows of the ledger are looked at.
+const (
+	ofConversions = "conversion_id IN {conversions:Array(String)}"
+	ofReward      = "reward_id = unhex({reward:String})"
+	ofPartner     = "({partner:UInt32} = 0 OR partner_id = {partner:UInt32})"
+)
+
+// rewardsWith are the rewards that have such rows: the ledger finds these by its indexes, which the view does not reach.
+func rewardsWith(rows string) string {
+	return "(partner_id, reward_id) IN (SELECT DISTINCT partner_id, reward_id FROM fairlead.ledger WHERE " + rows + ")"
 }
+
+// query asks for rewards, and for the last payout among rows of the ledger.
+func query(rows, which string) string { return fmt.Sprintf(rewardsSQL, rows, which) }
 
 // Reader reads rewards over an open connection, which stays the caller's. It is safe for concurrent use.
 type Reader struct{ ClickHouse driver.Conn }
@@ -78,7 +88,7 @@ func (r Reader) Of(ctx context.Context, conversions []string) (map[string][]Rewa
 		quoted[i] = clickhouse.Quote(id)
 	}
 	out := map[string][]Reward{}
-	err := r.each(clickhouse.Named(ctx, "rewards of conversions", map[string]string{"conversions": "[" + strings.Join(quoted, ",") + "]"}), sql("of_conversions"), func(one Reward) error {
+	err := r.each(clickhouse.Named(ctx, "rewards of conversions", map[string]string{"conversions": "[" + strings.Join(quoted, ",") + "]"}), query(ofConversions, rewardsWith(ofConversions)+" ORDER BY conversion_id, partner_id"), func(one Reward) error {
 		out[one.Conversion] = append(out[one.Conversion], one)
 		return nil
 	})
@@ -87,7 +97,7 @@ func (r Reader) Of(ctx context.Context, conversions []string) (map[string][]Rewa
 
 // Reward returns a reward; false: the ledger has none of that id.
 func (r Reader) Reward(ctx context.Context, id schema.RewardID) (one Reward, found bool, err error) {
-	err = r.each(clickhouse.Named(ctx, "a reward", map[string]string{"reward": id.String()}), sql("one"), func(read Reward) error {
+	err = r.each(clickhouse.Named(ctx, "a reward", map[string]string{"reward": id.String()}), query(ofReward, rewardsWith(ofReward)), func(read Reward) error {
 		one, found = read, true
 		return nil
 	})
@@ -96,7 +106,8 @@ func (r Reader) Reward(ctx context.Context, id schema.RewardID) (one Reward, fou
 
 // List calls yield with the rewards of a partner, 0: of all; in a state, empty: in any; the newest first.
 func (r Reader) List(ctx context.Context, partner schema.PartnerID, state State, yield func(Reward) error) error {
-	return r.each(clickhouse.Named(ctx, "list rewards", map[string]string{"partner": partner.String(), "state": string(state)}), sql("list"), yield)
+	return r.each(clickhouse.Named(ctx, "list rewards", map[string]string{"partner": partner.String(), "state": string(state)}),
+		query(ofPartner, ofPartner+" AND ({state:String} = '' OR state = {state:String}) ORDER BY earned_at DESC, partner_id, reward_id"), yield)
 }
 
 func (r Reader) each(ctx context.Context, query string, yield func(Reward) error) error {
@@ -148,7 +159,7 @@ func (r Reader) Settled(ctx context.Context, when schema.Period, partner schema.
 	var out []Settled
 	rows, err := r.ClickHouse.Query(clickhouse.Named(ctx, "rewards in payouts", map[string]string{
 		"from": clickhouse.Instant(when.From), "to": clickhouse.Instant(when.To), "partner": partner.String(), "rules": "[" + strings.Join(ids, ",") + "]",
-	}), sql("settled"))
+	}), settledSQL)
 	if err != nil {
 		return nil, fmt.Errorf("ask what was paid: %w", err)
 	}

@@ -1,3 +1,4 @@
+-- How rewards stand, each with its last payout; the gaps say in which rows of the ledger that is looked for, and which rewards are asked for.
 SELECT
     reward_id,
     partner_id,
@@ -23,14 +24,8 @@ LEFT JOIN
         argMax(cause, booked_at)  AS payout
     FROM fairlead.ledger FINAL
     WHERE kind = 'payout'
-      AND conversion_id IN {conversions:Array(String)}
+      AND %s
     GROUP BY partner_id,
              reward_id
 ) AS p USING (partner_id, reward_id)
-WHERE (partner_id, reward_id) IN (
-    SELECT DISTINCT partner_id, reward_id
-    FROM fairlead.ledger
-    WHERE conversion_id IN {conversions:Array(String)}
-)
-ORDER BY conversion_id,
-         partner_id
+WHERE %s
